@@ -1,0 +1,1 @@
+"""kvmgdb: a GDB server for virtual-machine guests."""

@@ -1,0 +1,4 @@
+"""What architecture plugins speak: registers, breakpoints, stops, debug layouts, exits.
+
+Pure values and protocols; nothing here does I/O or knows a backend.
+"""

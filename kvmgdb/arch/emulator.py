@@ -1,0 +1,75 @@
+"""What the emulator backend must know of an architecture.
+
+The backend owns the run loop, breakpoints, watchpoints and memory; a port owns everything that has the
+architecture's registers in it.  ``engine`` is a ``unicorn.Uc`` throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
+from kvmgdb.arch.stops import GuestException
+
+Engine = Any
+"""A ``unicorn.Uc``; typed loosely because the contract must not import the emulator."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedRegister:
+    """A register the engine does not have under a number of its own."""
+
+    read: Callable[[Engine], int]
+    write: Callable[[Engine, int], None] | None
+    """None: read only."""
+
+
+class EmulatorPort(Protocol):
+    """One architecture on the emulator.  One object serves one guest and may keep state."""
+
+    direct: Mapping[str, int]
+    """Register name -> the engine's own register number: read and written as it is."""
+    computed: Mapping[str, ComputedRegister]
+    """The other registers of the register file."""
+    regions: tuple[Region, ...]
+    """Memory the machine has besides the guest's RAM (start-up tables, scratch)."""
+    devices: tuple[DeviceRegion, ...]
+    """Address ranges that are memory-mapped devices."""
+
+    def create(self) -> Engine:
+        """A new engine with its processor model chosen; memory is mapped by the backend."""
+        ...
+
+    def connect(self, engine: Engine, devices: Devices) -> None:
+        """Install the console and the exit device."""
+        ...
+
+    def reset(self, engine: Engine, start: StartState, memory: Callable[[int, bytes], None]) -> None:
+        """Put the processor into its start state; ``memory(address, data)`` writes the port's own
+        regions (and nothing else).
+        """
+        ...
+
+    def resume_pc(self, engine: Engine) -> int:
+        """The value the engine's start call wants: the program counter register."""
+        ...
+
+    def linear_pc(self, engine: Engine) -> int:
+        """Linear (virtual) address of the next instruction."""
+        ...
+
+    def translate(self, engine: Engine, address: int, read: Callable[[int, int], bytes]) -> int | None:
+        """Guest-virtual to guest-physical through the current translation, changing nothing in the
+        guest; None where nothing is mapped.  ``read`` reads physical memory.
+        """
+        ...
+
+    def exception(self, engine: Engine, number: int) -> GuestException:
+        """What the engine's interrupt callback with ``number`` means."""
+        ...
+
+    def invalid_instruction(self, engine: Engine) -> GuestException:
+        """What an instruction the engine cannot decode means."""
+        ...

@@ -1,0 +1,1 @@
+"""The x86 plugin: registers, debug registers, breakpoints, exits and start modes of x86 guests."""
