@@ -55,7 +55,7 @@ void crash(int kind)
 
     switch (kind) {
     case DIVIDE_BY_ZERO:
-        zero = 1 / zero;                /* LINE crash-divide */
+        zero = 100 / zero;              /* LINE crash-divide */
         break;
     case INVALID_OPCODE:
         __asm__ volatile("ud2");        /* LINE crash-opcode */
