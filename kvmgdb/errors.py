@@ -21,6 +21,10 @@ class ConfigError(UsageError):
     """A configuration file or value that cannot be used."""
 
 
+class PayloadError(UsageError):
+    """An exit payload that cannot be decoded."""
+
+
 class PluginError(KvmgdbError):
     """A plugin that cannot be used, or two that contradict each other."""
 

@@ -17,7 +17,9 @@ import pluggy
 
 from kvmgdb.arch.breakpoints import BreakpointEncoding
 from kvmgdb.arch.emulator import EmulatorPort
+from kvmgdb.arch.exits import ExitDecoder
 from kvmgdb.arch.identity import ArchId, ArchInfo
+from kvmgdb.arch.layout import DebugLayout
 from kvmgdb.arch.registers import RegisterFile
 
 PROJECT = "kvmgdb"
@@ -40,6 +42,19 @@ def kvmgdb_registers(arch: ArchId) -> RegisterFile | None:
 @hookspec(firstresult=True)
 def kvmgdb_breakpoint_encoding(arch: ArchId) -> BreakpointEncoding | None:
     """Describe how ``arch`` encodes breakpoints: trap instructions, alignment, watch order."""
+
+
+@hookspec(firstresult=True)
+def kvmgdb_debug_layout(arch: ArchId) -> DebugLayout | None:
+    """Describe the debug registers of ``arch``: fields by mask, slots, kinds, lengths, alignment.
+
+    Slot allocation, register contents, KVM's payload and the pictures follow from it.
+    """
+
+
+@hookspec(firstresult=True)
+def kvmgdb_exit_decoder(arch: ArchId) -> ExitDecoder | None:
+    """Make the decoder of debug exits: payload bytes to events, and with what is armed, whose they are."""
 
 
 @hookspec(firstresult=True)

@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kvmgdb_ppc.debugregs import debug_layout as ppc_layout
-from kvmgdb_x86.debugregs import debug_layout as x86_layout
 
 from kvmgdb.arch.layout import BitField, DebugLayout, DebugRegister
 from kvmgdb.errors import KvmgdbError, PluginError
+from kvmgdb_ppc.debugregs import debug_layout as ppc_layout
+from kvmgdb_x86.debugregs import debug_layout as x86_layout
 
 BOOK_E = ("405", "440", "e500v1", "e500v2", "e500mc")
 BOOK_3S = ("603e", "750", "7457", "970", "power8", "power9", "power10")

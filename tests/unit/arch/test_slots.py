@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kvmgdb_ppc.debugregs import debug_layout as ppc_layout
-from kvmgdb_x86.debugregs import debug_layout as x86_layout
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.layout import DebugLayout
 from kvmgdb.arch.slots import Assignment, Refusal, Request, allocate
+from kvmgdb_ppc.debugregs import debug_layout as ppc_layout
+from kvmgdb_x86.debugregs import debug_layout as x86_layout
 
 X86 = x86_layout("64")
 WATCHES = (BreakpointKind.WRITE, BreakpointKind.ACCESS, BreakpointKind.READ)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import struct
 
 import pytest
-from kvmgdb_ppc.debugregs import debug_layout
 
 from kvmgdb.arch.arming import register_values
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.layout import DebugLayout
 from kvmgdb.arch.slots import Assignment, Request, allocate
 from kvmgdb.errors import KvmgdbError
+from kvmgdb_ppc.debugregs import debug_layout
 
 
 def assign(layout: DebugLayout, *requests: Request) -> Assignment:

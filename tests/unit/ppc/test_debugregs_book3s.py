@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from kvmgdb_ppc.debugregs_book3s import debug_layout
 
 from kvmgdb.arch.arming import register_values
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.slots import Assignment, Request, allocate
+from kvmgdb_ppc.debugregs_book3s import debug_layout
 
 
 @pytest.mark.parametrize(

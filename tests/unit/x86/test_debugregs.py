@@ -7,11 +7,11 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kvmgdb_x86.debugregs import debug_layout
 
 from kvmgdb.arch.arming import register_values
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.slots import Assignment, Request, allocate
+from kvmgdb_x86.debugregs import debug_layout
 
 LAYOUT = debug_layout("64")
 
