@@ -20,7 +20,9 @@ from kvmgdb.arch.emulator import EmulatorPort
 from kvmgdb.arch.exits import ExitDecoder
 from kvmgdb.arch.identity import ArchId, ArchInfo
 from kvmgdb.arch.layout import DebugLayout
+from kvmgdb.arch.monitor import MonitorCommand
 from kvmgdb.arch.registers import RegisterFile
+from kvmgdb.backends.base import BackendInfo
 
 PROJECT = "kvmgdb"
 
@@ -65,3 +67,15 @@ def kvmgdb_emulator_port(arch: ArchId) -> EmulatorPort | None:
 @hookspec(firstresult=True)
 def kvmgdb_sample_guest(arch: ArchId) -> Path | None:
     """Name the ELF of the sample guest that ``kvmgdb serve`` runs when no image is given."""
+
+
+@hookspec
+def kvmgdb_backends() -> list[BackendInfo]:
+    """Name the backends this plugin brings; core's own come the same way.  *Collected.*"""
+    raise NotImplementedError
+
+
+@hookspec
+def kvmgdb_monitor_commands() -> list[MonitorCommand]:
+    """Add commands to gdb's ``monitor``; core's own come the same way.  *Collected.*"""
+    raise NotImplementedError

@@ -16,12 +16,15 @@ from kvmgdb.arch.stops import GuestException
 Engine = Any
 """A ``unicorn.Uc``; typed loosely because the contract must not import the emulator."""
 
+Read = Callable[[int, int], bytes]
+"""Reads guest-physical memory: (address, length) -> bytes; raises MemoryFault."""
+
 
 @dataclass(frozen=True, slots=True)
 class ComputedRegister:
     """A register the engine does not have under a number of its own."""
 
-    read: Callable[[Engine], int]
+    read: Callable[[Engine, Read], int]
     write: Callable[[Engine, int], None] | None
     """None: read only."""
 
@@ -33,6 +36,11 @@ class EmulatorPort(Protocol):
     """Register name -> the engine's own register number: read and written as it is."""
     computed: Mapping[str, ComputedRegister]
     """The other registers of the register file."""
+    nop: bytes
+    """An instruction that does nothing."""
+    halt_opcode: bytes | None
+    """The instruction that stops the processor until an interrupt, where the engine returns from it
+    silently."""
     regions: tuple[Region, ...]
     """Memory the machine has besides the guest's RAM (start-up tables, scratch)."""
     devices: tuple[DeviceRegion, ...]
@@ -56,20 +64,20 @@ class EmulatorPort(Protocol):
         """The value the engine's start call wants: the program counter register."""
         ...
 
-    def linear_pc(self, engine: Engine) -> int:
+    def linear_pc(self, engine: Engine, read: Read) -> int:
         """Linear (virtual) address of the next instruction."""
         ...
 
-    def translate(self, engine: Engine, address: int, read: Callable[[int, int], bytes]) -> int | None:
+    def translate(self, engine: Engine, address: int, read: Read) -> int | None:
         """Guest-virtual to guest-physical through the current translation, changing nothing in the
-        guest; None where nothing is mapped.  ``read`` reads physical memory.
+        guest; None where nothing is mapped.
         """
         ...
 
-    def exception(self, engine: Engine, number: int) -> GuestException:
+    def exception(self, engine: Engine, number: int, read: Read) -> GuestException:
         """What the engine's interrupt callback with ``number`` means."""
         ...
 
-    def invalid_instruction(self, engine: Engine) -> GuestException:
+    def invalid_instruction(self, engine: Engine, read: Read) -> GuestException:
         """What an instruction the engine cannot decode means."""
         ...

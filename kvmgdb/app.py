@@ -1,0 +1,145 @@
+"""The composition root: from a configuration to a guest that is served."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from kvmgdb import builtin
+from kvmgdb.backends.base import Backend, GuestSetup
+from kvmgdb.config.resolved import ServeConfig
+from kvmgdb.errors import ImageError, UsageError
+from kvmgdb.guest import Guest
+from kvmgdb.loader import Image, LoadedImages, combine, read_image, variant_of
+from kvmgdb.plugins import Arch, Plugins, load_plugins
+from kvmgdb.server import Server
+from kvmgdb.session import Session, State
+from kvmgdb.transport import listen
+
+DEFAULT_ARCH = "x86"
+
+log = logging.getLogger(__name__)
+
+
+class Console:
+    """The guest's console, on standard error; flushed by the line and whenever the guest stops."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._line = bytearray()
+
+    def put(self, byte: int) -> None:
+        """Take one byte."""
+        self._line.append(byte)
+        if byte == 0x0A or len(self._line) >= 512:
+            self.flush()
+
+    def flush(self) -> None:
+        """Show what has come so far."""
+        if self._line:
+            self._write(bytes(self._line))
+            self._line.clear()
+
+
+def serve(config: ServeConfig, announce: Callable[[str, str], None]) -> None:
+    """Start the guest and serve it until it is over.
+
+    ``announce`` is called once, when debuggers can connect, with the address and a gdb command that does.
+
+    Raises:
+        KvmgdbError: whatever stands in the way, on one line.
+    """
+    plugins = load_plugins(builtin)
+    arch, images = choose_guest(config, plugins)
+    console = Console(lambda data: os.write(sys.stderr.fileno(), data))
+    backend = start_backend(config, plugins, arch, images, console)
+    session = Session(Guest(arch, backend), config.policy, plugins.monitor_commands, console_flush=console.flush)
+    if config.run:
+        session.state = State.RUNNING
+    listener = listen(config.listen)
+    try:
+        with _terminable():
+            announce(listener.address, attach_hint(arch, images, listener.address))
+            Server(session, listener, once=config.once, run=config.run).serve()
+    finally:
+        console.flush()
+        listener.close()
+        backend.close()
+
+
+def choose_guest(config: ServeConfig, plugins: Plugins) -> tuple[Arch, LoadedImages]:
+    """The architecture and the images, each of which may decide the other."""
+    arch = plugins.resolve(config.arch) if config.arch else None
+    if not config.images:
+        arch = arch or plugins.resolve(DEFAULT_ARCH)
+        sample = arch.sample_guest
+        if sample is None:
+            raise UsageError(f"{arch.id} has no sample guest: name an image with --image")
+        images: tuple[Image, ...] = (read_image(sample, None),)
+    else:
+        images = tuple(read_image(spec.path, spec.address) for spec in config.images)
+    for image in images:
+        if image.machine:
+            arch = _arch_for(image, arch, plugins)
+    return arch or plugins.resolve(DEFAULT_ARCH), combine(images, config.entry)
+
+
+def _arch_for(image: Image, arch: Arch | None, plugins: Plugins) -> Arch:
+    """The architecture an ELF is for; an error where another one was asked for."""
+    if arch is None:
+        for info in plugins.archs:
+            variant = variant_of(image, info)
+            if variant is not None:
+                return plugins.arch(info, variant)
+        raise ImageError(f"{image.path}: no plugin knows {image.machine} ({image.bits} bits)")
+    variant = variant_of(image, arch.info)
+    if variant is None:
+        raise ImageError(f"{image.path}: an ELF for {image.machine} ({image.bits} bits) cannot run on {arch.id}")
+    return arch if arch.id.given else plugins.arch(arch.info, variant)
+
+
+def start_backend(
+    config: ServeConfig, plugins: Plugins, arch: Arch, images: LoadedImages, console: Console
+) -> Backend:
+    """Start the guest on the backend that was asked for."""
+    info = plugins.backends.get(config.backend)
+    if info is None:
+        close = difflib.get_close_matches(config.backend, plugins.backends, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        known = ", ".join(sorted(plugins.backends))
+        raise UsageError(f"there is no backend {config.backend!r}{hint} (this version has: {known})")
+    for address, data in images.segments:
+        if address + len(data) > config.memory:
+            raise ImageError(
+                f"an image reaches {address + len(data):#x}, past the guest's {config.memory:#x} bytes of memory: "
+                "give it more with --memory"
+            )
+    return info.create(GuestSetup(arch, images, config.memory, console.put, config.backend_options))
+
+
+class _terminable:  # noqa: N801 - used as a context manager, named like one
+    """SIGTERM ends the server as Ctrl-C does: sockets closed, console flushed."""
+
+    def __enter__(self) -> None:
+        self._old = signal.signal(signal.SIGTERM, self._on_signal)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._old)
+
+    @staticmethod
+    def _on_signal(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+
+def attach_hint(arch: Arch, images: LoadedImages, address: str) -> str:
+    """The gdb command that attaches, for the user to copy."""
+    target = address.removeprefix("tcp:").removeprefix("unix:")
+    symbols = f" {images.paths[0]}" if images.paths else ""
+    big = " -ex 'set endian big'" if arch.registers.byteorder == "big" and not symbols else ""
+    return f"gdb-multiarch{symbols}{big} -ex 'target remote {target}'"
+

@@ -1,0 +1,1 @@
+"""Backends: what runs a guest.  ``base`` is the contract; the session knows nothing else."""

@@ -1,0 +1,127 @@
+"""The contract between the session and whatever runs the guest.
+
+A backend runs the guest on the thread that calls it, and returns a :class:`~kvmgdb.arch.stops.Stop`.
+It owns no policy: what a stop means is decided above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from kvmgdb.arch.breakpoints import BreakpointKind
+from kvmgdb.arch.machine import Region
+from kvmgdb.arch.stops import GuestException, Stop
+
+if TYPE_CHECKING:
+    from kvmgdb.loader import LoadedImages
+    from kvmgdb.plugins import Arch
+
+HandBack = Callable[[GuestException], bool]
+"""Asked of every exception the guest raises: True to let the guest's own handler have it."""
+
+
+class Backend(Protocol):
+    """One guest."""
+
+    name: str
+    """``emulator``, ``kvm``, …"""
+    regions: tuple[Region, ...]
+    """Guest-physical memory backed by bytes."""
+    breakpoint_kinds: frozenset[BreakpointKind]
+    """What :meth:`insert` can take."""
+    hand_back: HandBack
+
+    def read_registers(self, names: Sequence[str]) -> list[int]:
+        """Values of registers by name, in the order asked."""
+        ...
+
+    def write_register(self, name: str, value: int) -> None:
+        """Set one register.
+
+        Raises:
+            RspError: the register is read-only, or the value does not fit the machine.
+        """
+        ...
+
+    def translate(self, address: int) -> int | None:
+        """Guest-virtual to guest-physical, as the guest sees memory now; None if not mapped."""
+        ...
+
+    def read_physical(self, address: int, length: int) -> bytes:
+        """Guest-physical memory.
+
+        Raises:
+            MemoryFault: part of the range is not memory.
+        """
+        ...
+
+    def write_physical(self, address: int, data: bytes) -> None:
+        """Write guest-physical memory; all of it or nothing.
+
+        Raises:
+            MemoryFault: part of the range is not memory.
+        """
+        ...
+
+    def insert(self, kind: BreakpointKind, address: int, length: int) -> None:
+        """Arm a breakpoint or watchpoint at a virtual address.
+
+        Raises:
+            RspError: it cannot be armed; the text says why and, where something else holds what it
+                would need, what.
+        """
+        ...
+
+    def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
+        """Disarm what :meth:`insert` armed."""
+        ...
+
+    def step(self) -> Stop:
+        """Execute one instruction, a breakpoint at the program counter notwithstanding."""
+        ...
+
+    def resume(self, wake: int | None, fresh: bool) -> Stop | None:
+        """Run until something stops the guest, or until file descriptor ``wake`` is readable (None).
+
+        ``fresh`` says that a debugger asked for it: a breakpoint at the program counter is then
+        stepped over.  After a None the same run goes on with ``fresh`` false.
+        """
+        ...
+
+    def pc(self) -> int:
+        """Linear address of the next instruction."""
+        ...
+
+    def reset(self) -> None:
+        """Put the guest back to its start, images reloaded; breakpoints stay."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSetup:
+    """What a backend makes a guest from."""
+
+    arch: Arch
+    images: LoadedImages
+    memory: int
+    """Bytes of RAM, from guest-physical 0."""
+    console: Callable[[int], None]
+    """Takes every byte the guest prints."""
+    options: Mapping[str, object]
+    """What the configuration's ``backend`` mapping holds besides ``kind``."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendInfo:
+    """One backend, for ``--backend`` and ``kvmgdb plugins``."""
+
+    name: str
+    summary: str
+    create: Callable[[GuestSetup], Backend]
+    """Start a guest; raises :class:`kvmgdb.errors.BackendError` where this host cannot."""

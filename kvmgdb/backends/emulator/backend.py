@@ -1,0 +1,332 @@
+"""A guest on the in-process emulator.
+
+Every run is counted (``count`` > 0): the engine does not enforce a count on blocks it translated in an
+uncounted run.  A free run is a series of slices of about a quarter of a millisecond, between which the
+client's socket is looked at: no second thread, no lost wake-up, and an interrupt is answered in less time
+than waking a thread takes.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Sequence
+from time import perf_counter
+
+from unicorn import UcError
+from unicorn import unicorn_const as uc
+
+from kvmgdb.arch.breakpoints import BreakpointKind
+from kvmgdb.arch.emulator import EmulatorPort, Engine
+from kvmgdb.arch.machine import Region, StartState
+from kvmgdb.arch.stops import GuestException, Signal, Stop, StopKind
+from kvmgdb.backends.emulator.arming import Arming
+from kvmgdb.backends.emulator.registers import Batch
+from kvmgdb.backends.emulator.watching import Watching, WatchHit
+from kvmgdb.backends.memory import PhysicalMemory, pieces
+from kvmgdb.errors import BackendError, MemoryFault, RspError
+from kvmgdb.loader import LoadedImages
+
+NEVER = 0xFFFF_FFFF_FFFF_FFFF
+"""An address no instruction starts at, for the engine's "run until"."""
+
+SLICE_SECONDS = 0.00025
+MIN_SLICE, MAX_SLICE = 1_000, 1_000_000
+
+_ACCESSES = {
+    uc.UC_MEM_READ_UNMAPPED: "read from",
+    uc.UC_MEM_WRITE_UNMAPPED: "write to",
+    uc.UC_MEM_FETCH_UNMAPPED: "instruction fetch from",
+}
+
+
+class EmulatorBackend:
+    """One guest; implements :class:`kvmgdb.backends.base.Backend`."""
+
+    name = "emulator"
+    breakpoint_kinds = frozenset(BreakpointKind)
+
+    def __init__(
+        self,
+        port: EmulatorPort,
+        variant: str,
+        watch_before: bool,
+        images: LoadedImages,
+        memory_size: int,
+        console: Callable[[int], None],
+    ) -> None:
+        self._port = port
+        self._watch_before = watch_before
+        self._images = images
+        self._start_state = StartState(images.entry, variant)
+        self._console = console
+        self.hand_back: Callable[[GuestException], bool] = lambda exception: True
+        self._memory = PhysicalMemory((Region(0, memory_size, "ram"), *port.regions))
+        self.regions = self._memory.regions
+        self._engine: Engine = port.create()
+        for region in self.regions:
+            self._engine.mem_map_ptr(region.start, region.size, uc.UC_PROT_ALL, self._memory.pointer(region))
+        self._batches: dict[tuple[str, ...], Batch] = {}
+        self._slice = 20_000
+        self._skip: int | None = None
+        self._pending: Stop | None = None
+        self._interrupt: int | None = None
+        self._invalid = False
+        self._hook()
+        self._prime()
+        self.reset()
+
+    def _hook(self) -> None:
+        engine = self._engine
+        self._arming = Arming(engine, self._on_breakpoint, self._port.halt_opcode, self._read_code)
+        self._watching = Watching(engine, self.translate, self.read_virtual, self._arming.invalidate)
+        engine.hook_add(uc.UC_HOOK_INTR, self._on_interrupt)
+        engine.hook_add(uc.UC_HOOK_INSN_INVALID, self._on_invalid)
+        engine.hook_add(uc.UC_HOOK_MEM_UNMAPPED, self._on_unmapped)
+        self._port.connect(engine, self)
+
+    def _prime(self) -> None:
+        """Execute one no-op: the engine does not call back for the very first block of its life."""
+        self._memory.write(0, self._port.nop)
+        self._engine.emu_start(0, NEVER, 0, 1)
+        self._arming.invalidate()
+
+    # -- state ---------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Put the guest back to its start."""
+        self._memory.clear()
+        for address, data in self._images.segments:
+            self._memory.write(address, data)
+        self._port.reset(self._engine, self._start_state, self._memory.write)
+        self._arming.invalidate()
+
+    def close(self) -> None:
+        """Nothing outlives the process; the mappings go with the engine."""
+
+    def pc(self) -> int:
+        """Linear address of the next instruction."""
+        return self._port.linear_pc(self._engine, self.read_physical)
+
+    def read_registers(self, names: Sequence[str]) -> list[int]:
+        """Values by name: those the engine numbers in one call, the others one by one."""
+        direct, computed = self._port.direct, self._port.computed
+        key = tuple(names)
+        batch = self._batches.get(key)
+        if batch is None:
+            batch = Batch(self._engine, [direct[name] for name in names if name in direct])
+            self._batches[key] = batch
+        values = iter(batch.read())
+        return [
+            next(values) if name in direct else computed[name].read(self._engine, self.read_physical)
+            for name in names
+        ]
+
+    def write_register(self, name: str, value: int) -> None:
+        """Set one register."""
+        number = self._port.direct.get(name)
+        try:
+            if number is not None:
+                self._engine.reg_write(number, value)
+                return
+            write = self._port.computed[name].write
+            if write is None:
+                raise RspError(f"register {name} cannot be written on the emulator")
+            write(self._engine, value)
+        except UcError as problem:
+            raise RspError(f"the emulator refuses {value:#x} for register {name}: {problem}") from problem
+
+    # -- memory --------------------------------------------------------------------------------------
+
+    def translate(self, address: int) -> int | None:
+        """Guest-virtual to guest-physical."""
+        return self._port.translate(self._engine, address, self.read_physical)
+
+    def read_physical(self, address: int, length: int) -> bytes:
+        """Guest-physical memory."""
+        return self._memory.read(address, length)
+
+    def write_physical(self, address: int, data: bytes) -> None:
+        """Write guest-physical memory; the engine forgets what it translated."""
+        self._memory.write(address, data)
+        self._arming.invalidate()
+
+    def read_virtual(self, address: int, length: int) -> bytes:
+        """Memory as the guest sees it; :class:`MemoryFault` unless all of it is there."""
+        return b"".join(
+            self.read_physical(physical, size) for _, physical, size in pieces(address, length, self.translate)
+        )
+
+    def _read_code(self, address: int, length: int) -> bytes | None:
+        try:
+            return self.read_virtual(address, length)
+        except MemoryFault:
+            return None
+
+    # -- breakpoints ---------------------------------------------------------------------------------
+
+    def insert(self, kind: BreakpointKind, address: int, length: int) -> None:
+        """Arm a breakpoint of any kind; nothing in the guest changes, and none is limited in number."""
+        if kind.is_watch:
+            self._watching.insert(kind, address, length)
+            return
+        if kind is BreakpointKind.SOFTWARE:
+            self.read_virtual(address, 1)
+        self._arming.add(address)
+
+    def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
+        """Disarm it."""
+        if kind.is_watch:
+            self._watching.remove(kind, address, length)
+        else:
+            self._arming.discard(address)
+
+    # -- running -------------------------------------------------------------------------------------
+
+    def step(self) -> Stop:
+        """Execute one instruction."""
+        halt = self._port.halt_opcode
+        before = self.pc()
+        at_halt = halt is not None and self._read_code(before, len(halt)) == halt
+        self._skip = before
+        stop = self._run(1, stepping=True)
+        if stop is None and at_halt:
+            stop = self._halt()
+        return stop or Stop(StopKind.STEP, self.pc(), reason="one instruction executed")
+
+    def resume(self, wake: int | None, fresh: bool) -> Stop | None:
+        """Run in slices until a stop, or until ``wake`` is readable."""
+        if fresh:
+            pc = self.pc()
+            self._skip = pc if pc in self._arming else None
+            self._watching.prepare()
+        poll = select.poll()
+        if wake is not None:
+            poll.register(wake, select.POLLIN | select.POLLHUP)
+        while True:
+            start = perf_counter()
+            stop = self._run(self._slice, stepping=False)
+            if stop is not None:
+                return stop
+            self._adapt(perf_counter() - start)
+            if wake is not None and poll.poll(0):
+                return None
+
+    def _adapt(self, seconds: float) -> None:
+        factor = min(2.0, max(0.5, SLICE_SECONDS / max(seconds, 1e-9)))
+        self._slice = min(MAX_SLICE, max(MIN_SLICE, int(self._slice * factor)))
+
+    def _run(self, count: int, *, stepping: bool) -> Stop | None:
+        """Run up to ``count`` instructions; None where nothing happened but that."""
+        arming = self._arming
+        arming.prepare()
+        arming.stop_at_fresh = not stepping
+        arming.halted = False
+        try:
+            self._engine.emu_start(self._port.resume_pc(self._engine), NEVER, 0, count)
+        except UcError as problem:
+            self._on_error(problem)
+        arming.arm_fresh()
+        return self._outcome()
+
+    def _outcome(self) -> Stop | None:
+        """What the last run's callbacks left."""
+        if self._watching.hit is not None:
+            return self._watch_stop(self._watching.hit)
+        if self._interrupt is not None or self._invalid:
+            return self._exception_stop()
+        if self._pending is not None:
+            stop, self._pending = self._pending, None
+            return stop
+        return self._halt() if self._arming.halted else None
+
+    def _halt(self) -> Stop:
+        return Stop(StopKind.HALT, self.pc(), Signal.STOP, "the guest halted its processor")
+
+    def _watch_stop(self, hit: WatchHit) -> Stop:
+        self._watching.hit = None
+        if hit.undo is not None:
+            self._write_virtual(*hit.undo)
+        reason = f"{hit.kind.label} hit at {hit.address:#x}"
+        if not self._watch_before:
+            self._watching.muted = True
+            self._skip = self.pc()
+            try:
+                other = self._run(1, stepping=True)
+            finally:
+                self._watching.muted = False
+            if other is not None:
+                return other
+        return Stop(
+            StopKind.WATCHPOINT, self.pc(), reason=reason, address=hit.address, breakpoint=hit.kind
+        )
+
+    def _write_virtual(self, address: int, data: bytes) -> None:
+        for virtual, physical, size in pieces(address, len(data), self.translate):
+            self._memory.write(physical, data[virtual - address : virtual - address + size])
+
+    def _exception_stop(self) -> Stop | None:
+        number, self._interrupt = self._interrupt, None
+        invalid, self._invalid = self._invalid, False
+        port, engine = self._port, self._engine
+        if invalid or number is None:
+            exception = port.invalid_instruction(engine, self.read_physical)
+        else:
+            exception = port.exception(engine, number, self.read_physical)
+        why = ""
+        return Stop(
+            StopKind.EXCEPTION,
+            self.pc(),
+            exception.signal,
+            f"{exception.name} at {exception.pc:#x}{exception.detail}{why}",
+            address=exception.address,
+        )
+
+    # -- callbacks -----------------------------------------------------------------------------------
+
+    def _on_breakpoint(self, address: int) -> None:
+        if address == self._skip:
+            self._skip = None
+            return
+        self._stop(Stop(StopKind.BREAKPOINT, address, reason=f"breakpoint at {address:#x}", address=address))
+
+    def _stop(self, stop: Stop) -> None:
+        if self._pending is None:
+            self._pending = stop
+        self._engine.emu_stop()
+
+    def _on_interrupt(self, engine: Engine, number: int, _data: object) -> None:
+        self._interrupt = number
+        engine.emu_stop()
+
+    def _on_invalid(self, _engine: Engine, _data: object) -> bool:
+        self._invalid = True
+        return False
+
+    def _on_unmapped(
+        self, _engine: Engine, access: int, address: int, size: int, _value: int, _data: object
+    ) -> bool:
+        reason = f"{_ACCESSES.get(access, 'access to')} physical address {address:#x}, where there is no memory"
+        self._pending = Stop(StopKind.UNMAPPED, 0, Signal.BUS, reason, address=address)
+        return False
+
+    def _on_error(self, problem: UcError) -> None:
+        """The engine gave up: the callback that saw why has said so, or the error itself must do."""
+        if self._invalid or self._interrupt is not None:
+            return
+        pc = self.pc()
+        if self._pending is None:
+            self._pending = Stop(StopKind.SHUTDOWN, pc, Signal.ABRT, f"the emulator stopped: {problem}")
+        else:
+            found = self._pending
+            self._pending = Stop(found.kind, pc, found.signal, found.reason, found.address)
+
+    # -- the machine's devices (kvmgdb.arch.machine.Devices) --------------------------------------------
+
+    def console(self, byte: int) -> None:
+        """Print a byte of the guest's."""
+        self._console(byte)
+
+    def exit(self, status: int) -> None:
+        """The guest ended itself."""
+        text = f"the guest ended with status {status}"
+        self._stop(Stop(StopKind.EXIT, 0, Signal.NONE, text, status=status))

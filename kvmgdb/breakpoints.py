@@ -1,0 +1,74 @@
+"""The breakpoints a debugger has set: any number, kept here and not in the guest.
+
+What a stop means is one look-up by address, whatever the number.  A breakpoint asked for twice is armed
+once and stays until it is taken back as often (two clients' libraries, or gdb's own duplicates).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from kvmgdb.arch.breakpoints import BreakpointKind
+
+
+@dataclass(slots=True)
+class Breakpoint:
+    """One breakpoint or watchpoint."""
+
+    kind: BreakpointKind
+    address: int
+    length: int
+    armed_as: BreakpointKind
+    """What the backend was asked for: policy may make a hardware one of a software one."""
+    references: int = 1
+    hits: int = 0
+
+
+Key = tuple[BreakpointKind, int, int]
+
+
+@dataclass(slots=True)
+class BreakpointTable:
+    """All breakpoints of one session."""
+
+    _points: dict[Key, Breakpoint] = field(default_factory=dict)
+    _code: dict[int, list[Breakpoint]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def __iter__(self) -> Iterator[Breakpoint]:
+        return iter(self._points.values())
+
+    def get(self, kind: BreakpointKind, address: int, length: int) -> Breakpoint | None:
+        """The breakpoint that was set so."""
+        return self._points.get(self._key(kind, address, length))
+
+    def add(self, point: Breakpoint) -> None:
+        """Take in one that is armed."""
+        self._points[self._key(point.kind, point.address, point.length)] = point
+        if not point.kind.is_watch:
+            self._code.setdefault(point.address, []).append(point)
+
+    def remove(self, point: Breakpoint) -> None:
+        """Forget one that is disarmed."""
+        del self._points[self._key(point.kind, point.address, point.length)]
+        if not point.kind.is_watch:
+            here = self._code[point.address]
+            here.remove(point)
+            if not here:
+                del self._code[point.address]
+
+    def at(self, address: int) -> list[Breakpoint]:
+        """The code breakpoints at ``address``."""
+        return self._code.get(address, [])
+
+    def armed_elsewhere(self, point: Breakpoint) -> bool:
+        """Whether another breakpoint needs the same arming."""
+        return any(other is not point and other.armed_as is point.armed_as for other in self.at(point.address))
+
+    @staticmethod
+    def _key(kind: BreakpointKind, address: int, length: int) -> Key:
+        """The length of a code breakpoint says how gdb would write it; it tells no two apart."""
+        return kind, address, length if kind.is_watch else 0

@@ -1,0 +1,63 @@
+"""``kvmgdb``: options that every command has, and the way errors end."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from kvmgdb.cli import plugins, serve
+from kvmgdb.cli.config import config_app
+from kvmgdb.cli.log import configure
+from kvmgdb.errors import KvmgdbError, UsageError
+from kvmgdb.version import __version__
+
+EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="kvmgdb",
+    help="A GDB server for virtual-machine guests.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("serve")(serve.serve)
+app.command("plugins")(plugins.plugins)
+app.add_typer(config_app, name="config")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kvmgdb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    verbose: Annotated[
+        int, typer.Option("-v", "--verbose", count=True, help="Say more on standard error; twice: everything.")
+    ] = 0,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
+) -> None:
+    """A GDB server for virtual-machine guests."""
+    configure(verbose, quiet)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the distribution."""
+    try:
+        app()
+    except KvmgdbError as problem:
+        for line in str(problem).splitlines() or [type(problem).__name__]:
+            print(f"kvmgdb: {line}", file=sys.stderr)  # noqa: T201
+        sys.exit(EXIT_USAGE if isinstance(problem, UsageError) else EXIT_FAILURE)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(EXIT_FAILURE)

@@ -1,0 +1,66 @@
+"""``kvmgdb serve``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", metavar="FILE", help="A lab file; flags override it.")
+    ] = None,
+    arch: Annotated[
+        str | None, typer.Option(metavar="NAME[:VARIANT]", help="Architecture, such as x86, x86:16 or ppc:440.")
+    ] = None,
+    backend: Annotated[str | None, typer.Option(metavar="NAME", help="What runs the guest: emulator.")] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE[@ADDR]", help="A guest image: ELF, or raw at an address. Repeatable."),
+    ] = None,
+    entry: Annotated[str | None, typer.Option(metavar="ADDR", help="Where the guest starts.")] = None,
+    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Guest RAM, such as 16MiB.")] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="tcp:HOST:PORT (port 0: any free one), unix:PATH or stdio."),
+    ] = None,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let other machines connect: whoever does controls the guest.")
+    ] = False,
+    policy: Annotated[
+        str | None, typer.Option(metavar="PRESET", help="Who owns breakpoints and debug exits.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any key of the lab file, as in policy.watchpoints=refuse."),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End with the first debugger's session.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Start the guest before a debugger attaches.")] = False,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write every exit and decision as JSON lines.")
+    ] = None,
+) -> None:
+    """Start a guest and serve it to a debugger.
+
+    With no image, the built-in sample guest of the architecture is started.
+    """
+    from kvmgdb import app
+    from kvmgdb.config.load import load
+
+    flags = {
+        "arch": arch, "backend": backend, "image": image, "entry": entry, "memory": memory, "listen": listen,
+        "allow_remote": allow_remote or None, "policy": policy, "once": once or None, "run": run or None,
+        "trace": trace,
+    }  # fmt: skip
+    given = {name: value for name, value in flags.items() if value not in (None, [])}
+    loaded = load(config, os.environ, given, set_ or [])
+    app.serve(loaded.config, _announce)
+
+
+def _announce(address: str, hint: str) -> None:
+    if address != "stdio":
+        typer.echo(f"listening on {address}")
+        typer.echo(f"attach with: {hint}", err=True)

@@ -1,0 +1,103 @@
+"""The guest as a debugger sees it: an architecture, a backend, and memory through the current translation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kvmgdb.arch.registers import Register
+from kvmgdb.backends.base import Backend
+from kvmgdb.backends.memory import pieces
+from kvmgdb.errors import MemoryFault, RspError
+from kvmgdb.plugins import Arch
+
+
+class Guest:
+    """One guest under a debugger."""
+
+    def __init__(self, arch: Arch, backend: Backend) -> None:
+        self.arch = arch
+        self.backend = backend
+        self.physical = False
+        """Whether addresses of memory packets are guest-physical (``monitor physical on``)."""
+
+    # -- registers -----------------------------------------------------------------------------------
+
+    def read_bulk(self) -> bytes:
+        """The payload of ``g``."""
+        return self._encode(self.arch.registers.bulk)
+
+    def write_bulk(self, data: bytes) -> None:
+        """Take the payload of ``G``; only registers whose value changes are written.
+
+        What ``g`` gave can always be given back: a register that reads as it should is left alone, so
+        that no side effect of writing it (a control register's, say) happens.
+        """
+        registers = self.arch.registers
+        if len(data) != registers.bulk_size:
+            raise RspError(f"G brings {len(data)} bytes; the registers are {registers.bulk_size}")
+        old = self.backend.read_registers([r.name for r in registers.bulk])
+        offset = 0
+        for register, before in zip(registers.bulk, old, strict=True):
+            value = registers.decode(data[offset : offset + register.size])
+            offset += register.size
+            if value != before & ((1 << register.bits) - 1):
+                self.backend.write_register(register.name, value)
+
+    def read_register(self, register: Register) -> bytes:
+        """One register as the wire carries it."""
+        return self._encode((register,))
+
+    def write_register(self, register: Register, data: bytes) -> None:
+        """Set one register from wire bytes."""
+        if len(data) != register.size:
+            raise RspError(f"register {register.name} is {register.size} bytes; the packet brings {len(data)}")
+        self.backend.write_register(register.name, self.arch.registers.decode(data))
+
+    def expedited(self) -> list[tuple[str, bytes]]:
+        """(number in hex, hex value) of the registers a stop reply carries."""
+        registers = self.arch.registers
+        chosen = [registers.by_name[name] for name in registers.expedited]
+        values = self.backend.read_registers(registers.expedited)
+        return [
+            (f"{register.number:02x}", registers.encode(register, value).hex().encode("ascii"))
+            for register, value in zip(chosen, values, strict=True)
+        ]
+
+    def _encode(self, chosen: tuple[Register, ...]) -> bytes:
+        encode = self.arch.registers.encode
+        values = self.backend.read_registers([register.name for register in chosen])
+        return b"".join(encode(register, value) for register, value in zip(chosen, values, strict=True))
+
+    # -- memory --------------------------------------------------------------------------------------
+
+    @property
+    def _translate(self) -> Callable[[int], int | None]:
+        return (lambda address: address) if self.physical else self.backend.translate
+
+    def read_memory(self, address: int, length: int) -> bytes:
+        """Memory from ``address``: all of it, or as much as there is.
+
+        Raises:
+            MemoryFault: not even the first byte is there.
+        """
+        found = bytearray()
+        try:
+            for _, physical, size in pieces(address, length, self._translate):
+                found += self.backend.read_physical(physical, size)
+        except MemoryFault:
+            if not found:
+                raise
+        return bytes(found)
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Write all of ``data``, or nothing.
+
+        Raises:
+            MemoryFault: part of the range is not there.
+        """
+        parts = list(pieces(address, len(data), self._translate))
+        for _, physical, size in parts:
+            self.backend.read_physical(physical, size)
+        for virtual, physical, size in parts:
+            start = virtual - address
+            self.backend.write_physical(physical, data[start : start + size])

@@ -1,0 +1,54 @@
+"""``Z`` and ``z``: by policy, and into the table."""
+
+from __future__ import annotations
+
+from kvmgdb.arch.breakpoints import BreakpointKind
+from kvmgdb.breakpoints import Breakpoint
+from kvmgdb.errors import RspError
+from kvmgdb.policy import Decision, decide_insert
+from kvmgdb.rsp import packets, replies
+from kvmgdb.session import Reply, Session
+
+MAX_WATCH = 1 << 20
+"""Longest watch, in bytes: more is a mistake in a packet sooner than a wish."""
+
+
+def insert(session: Session, packet: packets.InsertBreakpoint) -> Reply:
+    """``Z``.  The empty reply where the policy leaves this kind to gdb."""
+    decision = decide_insert(session.policy, packet.kind)
+    if decision is Decision.DECLINE:
+        return Reply(replies.EMPTY)
+    known = session.points.get(packet.kind, packet.address, packet.length)
+    if known is not None:
+        return Reply(replies.OK)  # gdb manual: inserting a breakpoint twice is one breakpoint
+    _check(session, packet)
+    kind = BreakpointKind.HARDWARE if decision is Decision.PROMOTE else packet.kind
+    session.guest.backend.insert(kind, packet.address, packet.length)
+    session.points.add(Breakpoint(packet.kind, packet.address, packet.length, kind))
+    return Reply(replies.OK)
+
+
+def _check(session: Session, packet: packets.InsertBreakpoint) -> None:
+    if packet.extra:
+        raise RspError("conditions and commands in the stub were not offered")
+    problem = session.guest.arch.breakpoints.kind_error(packet.kind, packet.address, packet.length)
+    if problem is None and packet.kind.is_watch and packet.length > MAX_WATCH:
+        problem = f"a {packet.kind.label} of {packet.length} bytes: at most {MAX_WATCH} can be watched at once"
+    if problem is not None:
+        raise RspError(problem)
+
+
+def remove(session: Session, packet: packets.RemoveBreakpoint) -> Reply:
+    """``z``: what is not there is as good as removed."""
+    if decide_insert(session.policy, packet.kind) is Decision.DECLINE:
+        return Reply(replies.EMPTY)
+    point = session.points.get(packet.kind, packet.address, packet.length)
+    if point is not None:
+        if point.kind.is_watch or not session.points.armed_elsewhere(point):
+            session.guest.backend.remove(point.armed_as, point.address, point.length)
+        session.points.remove(point)
+    return Reply(replies.OK)
+
+
+HANDLERS = {packets.InsertBreakpoint: insert, packets.RemoveBreakpoint: remove}
+FEATURES = ("swbreak+", "hwbreak+")

@@ -1,0 +1,129 @@
+"""``monitor``: core's own commands."""
+
+from __future__ import annotations
+
+from kvmgdb.arch.monitor import MonitorCommand
+from kvmgdb.errors import RspError
+from kvmgdb.rsp import packets, replies
+from kvmgdb.session import Reply, Session, Trigger
+
+
+def run(session: Session, packet: packets.Monitor) -> Reply:
+    """``qRcmd``: gdb shows the text, or an error."""
+    name, _, rest = packet.command.partition(" ")
+    command = session.monitor_commands.get(name or "help")
+    if command is None:
+        matches = [known for known in session.monitor_commands if known.startswith(name)]
+        if len(matches) != 1:
+            return _text(f"unknown command {name!r}: try `monitor help`")
+        command = session.monitor_commands[matches[0]]
+    try:
+        return _text(command.run(session, rest.strip()))
+    except RspError as problem:
+        return _text(f"{command.name}: {problem.text}")
+
+
+def _text(text: str) -> Reply:
+    return Reply(replies.hex_text(text + "\n"))
+
+
+def _help(session: Session, _rest: str) -> str:
+    rows = [(f"{c.name} {c.usage}".strip(), c.summary) for c in session.monitor_commands.values()]
+    width = max(len(left) for left, _ in rows)
+    return "\n".join(f"{left:<{width}}  {summary}" for left, summary in rows)
+
+
+def _info(session: Session, _rest: str) -> str:
+    guest = session.guest
+    regions = [f"  {r.start:#012x} - {r.end - 1:#012x}  {r.name}" for r in guest.backend.regions]
+    return "\n".join(
+        (
+            f"architecture: {guest.arch.id}",
+            f"backend: {guest.backend.name}",
+            f"state: {session.state.value}, {session.exit_count} stops so far",
+            f"breakpoints: {len(session.points)}",
+            f"addresses in packets: {'physical' if guest.physical else 'virtual'}",
+            "memory:",
+            *regions,
+        )
+    )
+
+
+def _registers(session: Session, rest: str) -> str:
+    registers = session.guest.arch.registers
+    names = rest.split() or [r.name for r in registers if r.group == "system"]
+    unknown = [name for name in names if name not in registers.by_name]
+    if unknown:
+        raise RspError(f"no register {', '.join(unknown)}")
+    values = session.guest.backend.read_registers(names)
+    width = max(len(name) for name in names)
+    return "\n".join(
+        f"{name:<{width}}  {value:#0{registers.by_name[name].bits // 4 + 2}x}"
+        for name, value in zip(names, values, strict=True)
+    )
+
+
+def _exits(session: Session, rest: str) -> str:
+    try:
+        wanted = int(rest or "20", 10)
+    except ValueError:
+        raise RspError(f"{rest!r} is not a number of lines") from None
+    shown = list(session.exits)[-max(wanted, 0) :] if wanted > 0 else []
+    return "\n".join(str(record) for record in shown) or "no stops yet"
+
+
+def _policy(session: Session, _rest: str) -> str:
+    policy = session.policy
+    return "\n".join(
+        (
+            f"preset: {policy.preset}",
+            f"software_breakpoints (Z0): {policy.software_breakpoints.value}",
+            f"hardware_breakpoints (Z1): {policy.hardware_breakpoints.value}",
+            f"watchpoints (Z2-Z4): {policy.watchpoints.value}",
+            f"unclaimed_exits: {policy.unclaimed_exits.value}",
+            f"on_disconnect: {policy.on_disconnect.value}",
+        )
+    )
+
+
+def _breakpoints(session: Session, _rest: str) -> str:
+    lines = [
+        f"{point.address:#018x}  {point.kind.label:<21}  {point.hits} hits"
+        + (f", {point.length} bytes" if point.kind.is_watch else "")
+        + (f", set as {point.armed_as.label}" if point.armed_as is not point.kind else "")
+        for point in sorted(session.points, key=lambda p: (p.address, p.kind))
+    ]
+    return "\n".join(lines) or "no breakpoints are set (gdb takes them out while the guest stands still)"
+
+
+_SWITCH = {"on": True, "off": False}
+
+
+def _physical(session: Session, rest: str) -> str:
+    if rest:
+        if rest not in _SWITCH:
+            raise RspError(f"{rest!r} is neither on nor off")
+        session.guest.physical = _SWITCH[rest]
+    return f"addresses in packets are {'physical' if session.guest.physical else 'virtual'}"
+
+
+def _reset(session: Session, _rest: str) -> str:
+    session.guest.backend.reset()
+    session.last_stop = None
+    session.move(Trigger.RESET)
+    return "the guest is back at its start; make gdb look again with `maintenance flush register-cache`"
+
+
+COMMANDS = (
+    MonitorCommand("help", "this list", _help),
+    MonitorCommand("info", "architecture, backend, memory, state", _info),
+    MonitorCommand("registers", "registers by name; without one, the system registers", _registers, "[NAME...]"),
+    MonitorCommand("exits", "the last stops, what each was taken for and why", _exits, "[COUNT]"),
+    MonitorCommand("policy", "who owns breakpoints and debug exits", _policy),
+    MonitorCommand("breakpoints", "what is set, and how often it was hit", _breakpoints),
+    MonitorCommand("physical", "whether addresses are physical", _physical, "[on|off]"),
+    MonitorCommand("reset", "put the guest back to its start", _reset),
+)
+
+HANDLERS = {packets.Monitor: run}
+FEATURES: tuple[str, ...] = ()

@@ -1,0 +1,46 @@
+"""``g G p P``."""
+
+from __future__ import annotations
+
+from kvmgdb.arch.registers import Register
+from kvmgdb.errors import RspError
+from kvmgdb.rsp import packets, replies
+from kvmgdb.session import Reply, Session
+
+
+def read_all(session: Session, _packet: packets.ReadRegisters) -> Reply:
+    """``g``."""
+    return Reply(session.guest.read_bulk().hex().encode("ascii"))
+
+
+def write_all(session: Session, packet: packets.WriteRegisters) -> Reply:
+    """``G``."""
+    session.guest.write_bulk(packet.data)
+    return Reply(replies.OK)
+
+
+def _register(session: Session, number: int) -> Register:
+    register = session.guest.arch.registers.by_number.get(number)
+    if register is None:
+        raise RspError(f"{session.guest.arch.id} has no register number {number}")
+    return register
+
+
+def read_one(session: Session, packet: packets.ReadRegister) -> Reply:
+    """``p``."""
+    return Reply(session.guest.read_register(_register(session, packet.number)).hex().encode("ascii"))
+
+
+def write_one(session: Session, packet: packets.WriteRegister) -> Reply:
+    """``P``."""
+    session.guest.write_register(_register(session, packet.number), packet.data)
+    return Reply(replies.OK)
+
+
+HANDLERS = {
+    packets.ReadRegisters: read_all,
+    packets.WriteRegisters: write_all,
+    packets.ReadRegister: read_one,
+    packets.WriteRegister: write_one,
+}
+FEATURES: tuple[str, ...] = ()

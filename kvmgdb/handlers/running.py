@@ -1,0 +1,59 @@
+"""Resuming, and the end of a session."""
+
+from __future__ import annotations
+
+from kvmgdb.rsp import packets, replies
+from kvmgdb.session import THREAD, Close, Leave, Outcome, Reply, Run, Session, State, Trigger
+
+
+def halt_reason(session: Session, _packet: packets.HaltReason) -> Reply:
+    """``?``."""
+    return Reply(session.stop_reply())
+
+
+def resume(session: Session, packet: packets.Resume) -> Outcome:
+    """``vCont`` and the old packets.  The first action that names our one processor counts.
+
+    A signal gdb passes on has no meaning for a machine: the guest goes on without it.
+    """
+    if packet.address is not None:
+        session.guest.backend.write_register(session.guest.arch.registers.pc, packet.address)
+    action = next((a for a in packet.actions if a.thread in (None, THREAD)), None)
+    if action is None:
+        return Reply(session.stop_reply())
+    session.move(Trigger.RESUME)
+    return Run(step=action.kind is packets.ResumeKind.STEP)
+
+
+def offer(_session: Session, _packet: packets.ResumeOffer) -> Reply:
+    """``vCont?``: gdb uses ``vCont`` only where all four are there."""
+    return Reply(b"vCont;c;C;s;S")
+
+
+def detach(session: Session, _packet: packets.Detach) -> Close:
+    """``D``: the breakpoints go, the guest runs on."""
+    session.move(Trigger.LEAVE)
+    session.drop_breakpoints()
+    return Close(replies.OK, Leave.DETACH)
+
+
+def kill(session: Session, packet: packets.Kill) -> Close:
+    """``k`` and ``vKill``."""
+    session.move(Trigger.LEAVE)
+    return Close(replies.OK if packet.wants_reply else None, Leave.KILL)
+
+
+def attached(session: Session, _packet: packets.Attached) -> Reply:
+    """``qAttached``: 1, so that gdb detaches (and does not kill) when its user quits."""
+    return Reply(b"0" if session.state is State.ENDED else b"1")
+
+
+HANDLERS = {
+    packets.HaltReason: halt_reason,
+    packets.Resume: resume,
+    packets.ResumeOffer: offer,
+    packets.Detach: detach,
+    packets.Kill: kill,
+    packets.Attached: attached,
+}
+FEATURES = ("vContSupported+",)

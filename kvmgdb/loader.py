@@ -1,0 +1,104 @@
+"""Guest images: ELF files by physical address, raw files at an address.
+
+ELF is read by pyelftools, sections and DWARF untouched: what is loaded are the ``PT_LOAD`` segments, each
+at its physical address (``p_paddr``), as firmware and boot loaders do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from kvmgdb.arch.identity import ArchInfo
+from kvmgdb.errors import ImageError
+
+ELF_MAGIC = b"\x7fELF"
+
+MAX_IMAGE = 3 << 30
+"""Largest image file read, in bytes: as much as a guest's memory may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image, read."""
+
+    path: Path
+    segments: tuple[tuple[int, bytes], ...]
+    """(guest-physical address, bytes)."""
+    entry: int | None
+    """The ELF's entry; a raw image has none."""
+    machine: str = ""
+    """``e_machine`` as pyelftools names it; empty for a raw image."""
+    bits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedImages:
+    """What a guest starts with."""
+
+    segments: tuple[tuple[int, bytes], ...]
+    entry: int
+    paths: tuple[Path, ...] = ()
+
+
+def read_image(path: Path, address: int | None) -> Image:
+    """Read one image file; an ELF says where it goes, a raw file goes to ``address``.
+
+    Raises:
+        ImageError: the file cannot be read or is damaged, a raw file has no address, an ELF has one.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_IMAGE:
+            raise ImageError(f"{path}: {size} bytes are more than a guest's memory can be")
+        data = path.read_bytes()
+    except OSError as problem:
+        raise ImageError(f"{path}: cannot be read: {problem.strerror or problem}") from problem
+    if data.startswith(ELF_MAGIC):
+        if address is not None:
+            raise ImageError(f"{path}: an ELF file says itself where it goes: leave out @{address:#x}")
+        return _read_elf(path)
+    if address is None:
+        raise ImageError(f"{path}: not an ELF file, so it needs an address: {path}@ADDRESS")
+    return Image(path, ((address, data),), None)
+
+
+def _read_elf(path: Path) -> Image:
+    try:
+        with path.open("rb") as file:
+            elf = ELFFile(file)
+            segments = tuple(
+                (segment["p_paddr"], segment.data() + bytes(segment["p_memsz"] - segment["p_filesz"]))
+                for segment in elf.iter_segments("PT_LOAD")
+                if 0 < segment["p_memsz"] <= MAX_IMAGE
+            )
+            image = Image(path, segments, elf["e_entry"], elf["e_machine"], elf.elfclass)
+    except (ELFError, OSError, ValueError, OverflowError, UnicodeError, KeyError, AttributeError) as problem:
+        raise ImageError(f"{path}: a damaged ELF file: {problem}") from problem
+    except Exception as problem:  # pyelftools lets the parser's own errors through
+        raise ImageError(f"{path}: a damaged ELF file: {type(problem).__name__}: {problem}") from problem
+    if not image.segments:
+        raise ImageError(f"{path}: an ELF file with nothing to load (an object file? link it first)")
+    return image
+
+
+def variant_of(image: Image, info: ArchInfo) -> str | None:
+    """The variant of ``info`` that an ELF image is for; None if it is for none of them."""
+    for match in info.elf:
+        if (match.machine, match.bits) == (image.machine, image.bits):
+            return match.variant
+    return None
+
+
+def combine(images: tuple[Image, ...], entry: int | None) -> LoadedImages:
+    """Several images as one start: the entry is ``entry``, else the first ELF's, else the first byte
+    of the first raw image.
+    """
+    entries = [image.entry for image in images if image.entry is not None]
+    if entry is None:
+        entry = entries[0] if entries else images[0].segments[0][0]
+    segments = tuple(segment for image in images for segment in image.segments)
+    return LoadedImages(segments, entry, tuple(image.path for image in images))

@@ -1,0 +1,1 @@
+"""The wire, without I/O: framing, packets as values, replies."""

@@ -1,0 +1,414 @@
+"""The packets gdb sends, as values; and the table that makes them from payloads.
+
+Adding a packet is adding a class and a row.  A payload that no row takes parses to None: the reply to
+that is the empty packet (GDB manual, "Overview": "If a response is not supported").  A payload that a
+row takes and that is malformed raises :class:`PacketError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from kvmgdb.arch.breakpoints import BreakpointKind
+from kvmgdb.errors import RspError
+
+
+class PacketError(RspError):
+    """A packet of a known kind whose arguments make no sense."""
+
+
+class ResumeKind(Enum):
+    """What a ``vCont`` action asks for."""
+
+    CONTINUE = "c"
+    STEP = "s"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of ``vCont``; ``c``, ``C``, ``s`` and ``S`` are spelled with it too."""
+
+    kind: ResumeKind
+    signal: int = 0
+    thread: int | None = None
+    """None (or -1 on the wire): every thread no earlier action names."""
+
+
+@dataclass(frozen=True, slots=True)
+class HaltReason:
+    """``?``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRegisters:
+    """``g``."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRegisters:
+    """``G data``."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRegister:
+    """``p n``."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRegister:
+    """``P n=value``."""
+
+    number: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMemory:
+    """``m addr,length`` (hex reply) and ``x addr,length`` (binary reply)."""
+
+    address: int
+    length: int
+    binary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WriteMemory:
+    """``M addr,length:hex`` and ``X addr,length:binary``."""
+
+    address: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InsertBreakpoint:
+    """``Z type,addr,kind``."""
+
+    kind: BreakpointKind
+    address: int
+    length: int
+    extra: bytes = b""
+    """Conditions and commands, where they were offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveBreakpoint:
+    """``z type,addr,kind``."""
+
+    kind: BreakpointKind
+    address: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """``vCont;…``, ``c``, ``C``, ``s``, ``S``."""
+
+    actions: tuple[Action, ...]
+    address: int | None = None
+    """Where to resume, of the old packets only."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOffer:
+    """``vCont?``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """``D`` or ``D;pid``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """``k`` (no reply) or ``vKill;pid`` (OK)."""
+
+    wants_reply: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Supported:
+    """``qSupported:…``, the features gdb has."""
+
+    features: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class StartNoAckMode:
+    """``QStartNoAckMode``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadObject:
+    """``qXfer:object:read:annex:offset,length``."""
+
+    object: str
+    annex: str
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadList:
+    """``qfThreadInfo`` and ``qsThreadInfo``."""
+
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadExtra:
+    """``qThreadExtraInfo,id``."""
+
+    thread: int
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentThread:
+    """``qC``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectThread:
+    """``H op id``: -1 is all threads, 0 any."""
+
+    operation: str
+    thread: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadAlive:
+    """``T id``."""
+
+    thread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """``qAttached``: whether the stub attached to something that was there before."""
+
+
+@dataclass(frozen=True, slots=True)
+class MustReplyEmpty:
+    """``vMustReplyEmpty``: gdb tests that unknown packets get the empty reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """``qRcmd,hex``: the text after ``monitor``."""
+
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhysicalMemory:
+    """``qqemu.PhyMemMode`` (None) and ``Qqemu.PhyMemMode:0|1``."""
+
+    enable: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepFlags:
+    """``qqemu.sstepbits``, ``qqemu.sstep`` and ``Qqemu.sstep=hex``, QEMU's stepping packets."""
+
+    query: str = ""
+    value: int | None = None
+
+
+PacketValue = (
+    HaltReason | ReadRegisters | WriteRegisters | ReadRegister | WriteRegister | ReadMemory | WriteMemory
+    | InsertBreakpoint | RemoveBreakpoint | Resume | ResumeOffer | Detach | Kill | Supported
+    | StartNoAckMode | ReadObject | ThreadList | ThreadExtra | CurrentThread | SelectThread | ThreadAlive
+    | Attached | MustReplyEmpty | Monitor | PhysicalMemory | StepFlags
+)  # fmt: skip
+
+
+def _hex(text: bytes, what: str) -> int:
+    try:
+        return int(text, 16)
+    except ValueError:
+        raise PacketError(f"{what} {text[:40]!r} is not a hexadecimal number") from None
+
+
+def _thread(text: bytes) -> int:
+    return -1 if text == b"-1" else _hex(text.rpartition(b".")[2], "thread id")
+
+
+def _data(text: bytes) -> bytes:
+    try:
+        return bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        raise PacketError(f"{text[:20]!r}… is not hexadecimal data") from None
+
+
+def _range(text: bytes) -> tuple[int, int]:
+    address, comma, length = text.partition(b",")
+    if not comma:
+        raise PacketError(f"{text[:40]!r} is not address,length")
+    return _hex(address, "address"), _hex(length, "length")
+
+
+def _write_hex(text: bytes) -> WriteMemory:
+    head, _, body = text.partition(b":")
+    address, length = _range(head)
+    return _sized(address, length, _data(body))
+
+
+def _write_binary(text: bytes) -> WriteMemory:
+    head, _, body = text.partition(b":")
+    address, length = _range(head)
+    return _sized(address, length, body)
+
+
+def _sized(address: int, length: int, data: bytes) -> WriteMemory:
+    if len(data) != length:
+        raise PacketError(f"a write of {length} bytes brings {len(data)}")
+    return WriteMemory(address, data)
+
+
+def _point(text: bytes) -> tuple[BreakpointKind, int, int, bytes]:
+    head, _, extra = text.partition(b";")
+    fields = head.split(b",")
+    if len(fields) != 3:
+        raise PacketError(f"{head[:40]!r} is not type,address,kind")
+    number, address, length = (_hex(f, n) for f, n in zip(fields, ("type", "address", "kind"), strict=True))
+    if number not in BreakpointKind._value2member_map_:
+        raise PacketError(f"breakpoint type {number} does not exist")
+    return BreakpointKind(number), address, length, extra
+
+
+def _remove(text: bytes) -> RemoveBreakpoint:
+    kind, address, length, _ = _point(text)
+    return RemoveBreakpoint(kind, address, length)
+
+
+def _write_register(text: bytes) -> WriteRegister:
+    number, _, value = text.partition(b"=")
+    return WriteRegister(_hex(number, "register number"), _data(value))
+
+
+def _old_resume(kind: ResumeKind, with_signal: bool) -> Callable[[bytes], Resume]:
+    def parse(text: bytes) -> Resume:
+        signal, address = 0, text
+        if with_signal:
+            number, _, address = text.partition(b";")
+            signal = _hex(number, "signal")
+        return Resume((Action(kind, signal),), _hex(address, "address") if address else None)
+
+    return parse
+
+
+_VCONT = {
+    b"c": (ResumeKind.CONTINUE, False),
+    b"C": (ResumeKind.CONTINUE, True),
+    b"s": (ResumeKind.STEP, False),
+    b"S": (ResumeKind.STEP, True),
+}
+
+
+def _vcont(text: bytes) -> Resume:
+    return Resume(tuple(_vcont_action(part) for part in text.split(b";")))
+
+
+def _vcont_action(text: bytes) -> Action:
+    verb, _, thread = text.partition(b":")
+    known = _VCONT.get(verb[:1])
+    if known is None or bool(verb[1:]) != known[1]:
+        raise PacketError(f"vCont action {verb[:20]!r} was not offered")
+    kind, with_signal = known
+    number = _thread(thread) if thread else -1
+    return Action(kind, _hex(verb[1:], "signal") if with_signal else 0, None if number <= 0 else number)
+
+
+def _xfer(text: bytes) -> ReadObject | None:
+    fields = text.decode("latin-1").split(":", 3)
+    if len(fields) != 4 or fields[1] != "read":
+        return None
+    offset, length = _range(fields[3].encode("latin-1"))
+    return ReadObject(fields[0], fields[2], offset, length)
+
+
+def _monitor(text: bytes) -> Monitor:
+    return Monitor(_data(text).decode("utf-8", "replace").strip())
+
+
+def _switch(text: bytes) -> PhysicalMemory:
+    if text not in (b"0", b"1"):
+        raise PacketError(f"PhyMemMode is 0 or 1, not {text[:20]!r}")
+    return PhysicalMemory(text == b"1")
+
+
+Parser = Callable[[bytes], PacketValue | None]
+
+_NAMED: dict[bytes, Parser] = {
+    b"vCont?": lambda _: ResumeOffer(),
+    b"vCont;": _vcont,
+    b"vKill;": lambda _: Kill(wants_reply=True),
+    b"vMustReplyEmpty": lambda _: MustReplyEmpty(),
+    b"qSupported": lambda rest: Supported(frozenset(rest.lstrip(b":").decode("latin-1").split(";"))),
+    b"QStartNoAckMode": lambda _: StartNoAckMode(),
+    b"qXfer:": _xfer,
+    b"qfThreadInfo": lambda _: ThreadList(first=True),
+    b"qsThreadInfo": lambda _: ThreadList(first=False),
+    b"qThreadExtraInfo,": lambda rest: ThreadExtra(_thread(rest)),
+    b"qAttached": lambda _: Attached(),
+    b"qRcmd,": _monitor,
+    b"qqemu.PhyMemMode": lambda _: PhysicalMemory(None),
+    b"Qqemu.PhyMemMode:": _switch,
+    b"qqemu.sstepbits": lambda _: StepFlags(query="bits"),
+    b"qqemu.sstep": lambda _: StepFlags(query="value"),
+    b"Qqemu.sstep=": lambda rest: StepFlags(value=_hex(rest, "step flags")),
+}
+"""Packets with a name.  A name that ends in punctuation takes the rest; one that does not may be
+followed by ``:`` or ``;`` and arguments."""
+
+_LETTER: dict[int, Parser] = {
+    ord("?"): lambda _: HaltReason(),
+    ord("g"): lambda _: ReadRegisters(),
+    ord("G"): lambda rest: WriteRegisters(_data(rest)),
+    ord("p"): lambda rest: ReadRegister(_hex(rest, "register number")),
+    ord("P"): _write_register,
+    ord("m"): lambda rest: ReadMemory(*_range(rest)),
+    ord("x"): lambda rest: ReadMemory(*_range(rest), binary=True),
+    ord("M"): _write_hex,
+    ord("X"): _write_binary,
+    ord("Z"): lambda rest: InsertBreakpoint(*_point(rest)),
+    ord("z"): _remove,
+    ord("c"): _old_resume(ResumeKind.CONTINUE, False),
+    ord("C"): _old_resume(ResumeKind.CONTINUE, True),
+    ord("s"): _old_resume(ResumeKind.STEP, False),
+    ord("S"): _old_resume(ResumeKind.STEP, True),
+    ord("D"): lambda _: Detach(),
+    ord("k"): lambda _: Kill(wants_reply=False),
+    ord("H"): lambda rest: SelectThread(rest[:1].decode("latin-1"), _thread(rest[1:])),
+    ord("T"): lambda rest: ThreadAlive(_thread(rest)),
+}
+"""Packets that are one letter and its arguments."""
+
+_LONG = frozenset(b"vqQ")
+_END_OF_NAME = frozenset(b":;?,=")
+
+
+def parse(payload: bytes) -> PacketValue | None:
+    """The packet in ``payload``; None for one that is not ours to know.
+
+    Raises:
+        PacketError: a known packet with arguments that make no sense.
+    """
+    if not payload:
+        return None
+    if payload[0] not in _LONG:
+        parser = _LETTER.get(payload[0])
+        return parser(payload[1:]) if parser is not None else None
+    if payload == b"qC":
+        return CurrentThread()
+    end = next((i for i, byte in enumerate(payload[:24]) if byte in _END_OF_NAME), len(payload))
+    for name in (payload[: end + 1], payload[:end]):
+        parser = _NAMED.get(name)
+        if parser is not None:
+            return parser(payload[len(name) :])
+    return None

@@ -1,0 +1,175 @@
+"""The loop: a debugger's bytes in, the guest run, replies out; one thread for all of it."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+
+from kvmgdb.arch.stops import Signal, Stop, StopKind
+from kvmgdb.dispatch import dispatch
+from kvmgdb.errors import KvmgdbError, RspError
+from kvmgdb.policy import OnDisconnect
+from kvmgdb.rsp import framing
+from kvmgdb.session import Close, Leave, Outcome, Reply, Run, Session, State, Trigger
+from kvmgdb.transport import Connection, Listener
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """Serves one guest to one debugger after another."""
+
+    def __init__(self, session: Session, listener: Listener, *, once: bool, run: bool) -> None:
+        self._session = session
+        self._listener = listener
+        self._once = once
+        self._free_running = run
+
+    def serve(self) -> None:
+        """Until the guest is over, a debugger kills it, or there will be no more debuggers."""
+        while (connection := self._next_connection()) is not None:
+            log.info("debugger attached: %s", connection.peer)
+            self._session.attach()
+            try:
+                leave = Conversation(self._session, connection).hold()
+            finally:
+                connection.close()
+            log.info("debugger gone: %s", leave.value if leave else "connection lost")
+            if self._is_over(leave):
+                return
+
+    def _is_over(self, leave: Leave | None) -> bool:
+        session = self._session
+        session.drop_breakpoints()
+        on_disconnect = session.policy.on_disconnect
+        self._free_running = leave is Leave.DETACH or (leave is None and on_disconnect is OnDisconnect.RUN)
+        return (
+            self._once
+            or leave is Leave.KILL
+            or session.state is State.ENDED
+            or (leave is None and on_disconnect is OnDisconnect.EXIT)
+        )
+
+    def _next_connection(self) -> Connection | None:
+        """Wait for a debugger; meanwhile the guest runs, where it was left running."""
+        if self._free_running and not self._run_alone():
+            return None
+        return self._listener.accept()
+
+    def _run_alone(self) -> bool:
+        """Run the guest without a debugger until one knocks or the guest stops; whether it lives on."""
+        backend = self._session.guest.backend
+        stop = backend.resume(self._listener.fd, fresh=True)
+        if stop is None:
+            self._session.last_stop = Stop(StopKind.INTERRUPT, backend.pc(), reason="a debugger attached")
+            return True
+        self._session.last_stop = stop
+        self._session.record(stop, f"kept for a debugger: {stop.reason}")
+        log.warning("%s", stop.reason)
+        return stop.kind is not StopKind.EXIT
+
+
+class Conversation:
+    """One debugger's connection, from its first byte to its last."""
+
+    def __init__(self, session: Session, connection: Connection) -> None:
+        self._session = session
+        self._connection = connection
+        self._decoder = framing.Decoder()
+        self._events: deque[framing.Event] = deque()
+        self._last_frame = b""
+
+    def hold(self) -> Leave | None:
+        """Talk until the debugger leaves; None where the connection just ended."""
+        while self._read():
+            while self._events:
+                outcome = self._on_event(self._events.popleft())
+                if outcome is not None:
+                    return outcome
+        return None
+
+    def _read(self) -> bool:
+        data = self._connection.receive()
+        self._events.extend(self._decoder.feed(data))
+        return bool(data)
+
+    def _on_event(self, event: framing.Event) -> Leave | None:
+        match event:
+            case framing.Packet(payload):
+                return self._on_packet(payload)
+            case framing.BadPacket(reason):
+                self._on_bad_packet(reason)
+            case framing.Ack(ok=False) if self._session.acks:
+                self._connection.send(self._last_frame)
+            case _:
+                pass  # an ack that says all is well; an interrupt when the guest stands still already
+        return None
+
+    def _on_bad_packet(self, reason: str) -> None:
+        log.warning("a packet was refused: %s", reason)
+        if self._session.acks:
+            self._connection.send(b"-")
+        else:  # nobody would send it again: without an answer the debugger would wait for ever
+            self._answer(self._session.error_reply(RspError(reason)), b"")
+
+    def _on_packet(self, payload: bytes) -> Leave | None:
+        ack = b"+" if self._session.acks else b""
+        match self._guarded(payload):
+            case Reply(reply):
+                self._answer(reply, ack)
+            case Run(step):
+                if ack:
+                    self._connection.send(ack)
+                stop = self._run(step)
+                if stop is None:
+                    self._session.move(Trigger.STOP)
+                    return None  # the connection is gone: the next read says so
+                self._answer(self._session.on_stop(stop), b"")
+            case Close(last_words, how):
+                if last_words is not None:
+                    self._answer(last_words, ack)
+                return how
+        return None
+
+    def _guarded(self, payload: bytes) -> Outcome:
+        """Dispatch; a fault of ours fails one packet and not the session."""
+        try:
+            return dispatch(self._session, payload)
+        except Exception as problem:
+            log.error(
+                "internal error in packet %s: %s: %s",
+                payload[:60].decode("latin-1"),
+                type(problem).__name__,
+                problem,
+                exc_info=log.isEnabledFor(logging.DEBUG),
+            )
+            return Reply(self._session.error_reply(RspError(f"internal error: {problem}")))
+
+    def _answer(self, payload: bytes, ack: bytes) -> None:
+        self._last_frame = framing.encode(payload)
+        self._connection.send(ack + self._last_frame)
+
+    def _run(self, step: bool) -> Stop | None:
+        """Run the guest; None if the debugger vanished meanwhile."""
+        backend = self._session.guest.backend
+        try:
+            if step:
+                return backend.step()
+            stop = backend.resume(self._connection.fd, fresh=True)
+            while stop is None:
+                if not self._read():
+                    return None
+                if self._take_interrupt():
+                    return Stop(StopKind.INTERRUPT, backend.pc(), Signal.INT, "interrupted by the debugger")
+                stop = backend.resume(self._connection.fd, fresh=False)
+        except (KvmgdbError, RspError) as problem:
+            log.error("the guest cannot run: %s", problem)
+            return Stop(StopKind.SHUTDOWN, backend.pc(), Signal.ABRT, str(problem))
+        return stop
+
+    def _take_interrupt(self) -> bool:
+        """Whether an interrupt has come in; packets sent meanwhile wait for the stop."""
+        waiting = [event for event in self._events if not isinstance(event, framing.Interrupt)]
+        interrupted = len(waiting) < len(self._events)
+        self._events = deque(waiting)
+        return interrupted

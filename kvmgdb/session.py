@@ -1,0 +1,197 @@
+"""One debugger's session, without I/O: what state it is in, what a stop means, what was decided.
+
+The session is always in one :class:`State`; :data:`TRANSITIONS` is the whole of what is legal.
+
+* HALTED: the guest stands still, every packet is answered.
+* RUNNING: the guest runs; only an interrupt may come in, and a stop ends it.
+* ENDED: the guest is over (it used its exit device); only queries, detach and kill make sense.
+* CLOSED: the debugger has detached or killed the guest; nothing more is said.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from kvmgdb.arch.breakpoints import BreakpointKind
+from kvmgdb.arch.monitor import MonitorCommand
+from kvmgdb.arch.stops import Signal, Stop, StopKind
+from kvmgdb.breakpoints import BreakpointTable
+from kvmgdb.errors import RspError
+from kvmgdb.guest import Guest
+from kvmgdb.policy import Policy
+from kvmgdb.rsp import replies
+
+EXITS_KEPT = 200
+"""How many stops ``monitor exits`` can look back on: a screenful or some, at no cost."""
+
+THREAD = 1
+"""The one processor's thread id (0 and -1 have meanings of their own in the protocol)."""
+
+
+class State(Enum):
+    """Where a session is."""
+
+    HALTED = "halted"
+    RUNNING = "running"
+    ENDED = "ended"
+    CLOSED = "closed"
+
+
+class Trigger(Enum):
+    """What moves a session."""
+
+    RESUME = "resume"
+    STOP = "stop"
+    GUEST_EXIT = "guest exit"
+    RESET = "reset"
+    LEAVE = "detach or kill"
+
+
+TRANSITIONS: dict[tuple[State, Trigger], State] = {
+    (State.HALTED, Trigger.RESUME): State.RUNNING,
+    (State.RUNNING, Trigger.STOP): State.HALTED,
+    (State.RUNNING, Trigger.GUEST_EXIT): State.ENDED,
+    (State.HALTED, Trigger.RESET): State.HALTED,
+    (State.ENDED, Trigger.RESET): State.HALTED,
+    (State.HALTED, Trigger.LEAVE): State.CLOSED,
+    (State.ENDED, Trigger.LEAVE): State.CLOSED,
+}
+
+
+class Leave(Enum):
+    """How a debugger ends its session."""
+
+    DETACH = "detach"
+    KILL = "kill"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer, and wait for the next packet."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run the guest; the answer is the stop."""
+
+    step: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Answer (None: say nothing) and end the session."""
+
+    payload: bytes | None
+    how: Leave
+
+
+Outcome = Reply | Run | Close
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRecord:
+    """One stop and what was made of it, for ``monitor exits``."""
+
+    number: int
+    stop: Stop
+    verdict: str
+
+    def __str__(self) -> str:
+        return f"{self.number:>5}  {self.stop.pc:#018x}  {self.stop.kind.value:<10}  {self.verdict}"
+
+
+_WATCH_NAMES = {
+    BreakpointKind.WRITE: "watch",
+    BreakpointKind.READ: "rwatch",
+    BreakpointKind.ACCESS: "awatch",
+}
+
+
+@dataclass(slots=True)
+class Session:
+    """The state of one connection, and of the guest across connections."""
+
+    guest: Guest
+    policy: Policy
+    monitor_commands: dict[str, MonitorCommand]
+    points: BreakpointTable = field(default_factory=BreakpointTable)
+    state: State = State.HALTED
+    features: frozenset[str] = frozenset()
+    """What gdb said it has."""
+    acks: bool = True
+    last_stop: Stop | None = None
+    exits: deque[ExitRecord] = field(default_factory=lambda: deque(maxlen=EXITS_KEPT))
+    exit_count: int = 0
+    console_flush: Callable[[], None] = lambda: None
+    """Shows what the guest has printed of a line so far; called at every stop."""
+
+    def move(self, trigger: Trigger) -> None:
+        """Change state.
+
+        Raises:
+            RspError: the packet makes no sense in this state.
+        """
+        following = TRANSITIONS.get((self.state, trigger))
+        if following is None:
+            raise RspError(f"{trigger.value}: not possible while the guest is {self.state.value}")
+        self.state = following
+
+    def attach(self) -> None:
+        """A new debugger: what the last one agreed on is forgotten."""
+        self.features = frozenset()
+        self.acks = True
+        self.guest.physical = False
+        if self.state is not State.ENDED:
+            self.state = State.HALTED
+
+    def error_reply(self, problem: RspError) -> bytes:
+        """A refusal, with its reason where gdb can show it."""
+        return replies.error(problem, "error-message+" in self.features)
+
+    def on_stop(self, stop: Stop) -> bytes:
+        """Take note of a stop; the stop reply."""
+        self.last_stop = stop
+        self.console_flush()
+        self.move(Trigger.GUEST_EXIT if stop.kind is StopKind.EXIT else Trigger.STOP)
+        for point in self.points.at(stop.pc) if stop.kind is StopKind.BREAKPOINT else ():
+            point.hits += 1
+        self.record(stop, f"to the debugger: {stop.reason}")
+        return self.stop_reply()
+
+    def record(self, stop: Stop, verdict: str) -> None:
+        """Write a line of ``monitor exits``; plain steps are left out, being what was asked for."""
+        self.exit_count += 1
+        if stop.kind is not StopKind.STEP:
+            self.exits.append(ExitRecord(self.exit_count, stop, verdict))
+
+    def stop_reply(self) -> bytes:
+        """Why the guest stands still: the answer to a resume and to ``?``."""
+        stop = self.last_stop
+        if self.state is State.ENDED and stop is not None:
+            return replies.exited(stop.status or 0)
+        pairs = self.guest.expedited()
+        pairs.append(("thread", b"%x" % THREAD))
+        if stop is None:
+            return replies.stopped(Signal.TRAP, pairs)
+        return replies.stopped(stop.signal, pairs + self._reasons(stop))
+
+    def _reasons(self, stop: Stop) -> list[tuple[str, bytes]]:
+        if stop.kind is StopKind.WATCHPOINT and stop.breakpoint is not None and stop.address is not None:
+            return [(_WATCH_NAMES[stop.breakpoint], b"%x" % stop.address)]
+        if stop.kind is StopKind.BREAKPOINT:
+            kinds = {point.armed_as for point in self.points.at(stop.pc)}
+            name = "hwbreak" if kinds == {BreakpointKind.HARDWARE} else "swbreak"
+            if f"{name}+" in self.features:
+                return [(name, b"")]
+        return []
+
+    def drop_breakpoints(self) -> None:
+        """Take out every breakpoint: the debugger that set them is gone."""
+        for point in list(self.points):
+            self.guest.backend.remove(point.armed_as, point.address, point.length)
+            self.points.remove(point)

@@ -1,0 +1,68 @@
+"""The exceptions of the processor, by the numbers the emulator's interrupt callback gives.
+
+Names are those of Power ISA, book III, "Interrupt Definitions".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kvmgdb.arch.stops import GuestException, Signal
+
+PROGRAM = 6
+SYSTEM_CALL = 8
+DATA_TLB = 13
+DATA_STORAGE = 2
+ILLEGAL = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """One row."""
+
+    name: str
+    signal: Signal
+    after: bool = False
+    """Whether the return address is that of the next instruction."""
+
+
+INTERRUPTS = {
+    0: Interrupt("critical input", Signal.TRAP),
+    1: Interrupt("machine check", Signal.BUS),
+    2: Interrupt("data storage", Signal.SEGV),
+    3: Interrupt("instruction storage", Signal.SEGV),
+    4: Interrupt("external input", Signal.TRAP),
+    5: Interrupt("alignment", Signal.BUS),
+    6: Interrupt("program (privileged instruction)", Signal.ILL),
+    7: Interrupt("floating-point unavailable", Signal.FPE),
+    8: Interrupt("system call", Signal.SYS, after=True),
+    10: Interrupt("decrementer", Signal.TRAP),
+    13: Interrupt("data TLB error", Signal.SEGV),
+    14: Interrupt("instruction TLB error", Signal.SEGV),
+    15: Interrupt("debug", Signal.TRAP, after=True),
+    32: Interrupt("SPE unavailable", Signal.FPE),
+    68: Interrupt("trace", Signal.TRAP, after=True),
+    76: Interrupt("instruction TLB miss", Signal.SEGV),
+    77: Interrupt("data load TLB miss", Signal.SEGV),
+    78: Interrupt("data store TLB miss", Signal.SEGV),
+    96: Interrupt("program (illegal instruction)", Signal.ILL),
+}
+
+TRAP = Interrupt("program (trap)", Signal.TRAP)
+
+
+def make(number: int, pc: int, trap: bool, fault_address: int | None) -> GuestException:
+    """The exception ``number``, raised by the instruction at ``pc``."""
+    row = INTERRUPTS.get(number, Interrupt(f"interrupt {number}", Signal.TRAP))
+    if trap and number == PROGRAM:
+        row = TRAP
+    detail = f", for address {fault_address:#x}" if fault_address is not None else ""
+    return GuestException(
+        vector=number,
+        name=row.name,
+        signal=row.signal,
+        pc=pc,
+        return_pc=pc + 4 if row.after else pc,
+        detail=detail,
+        address=fault_address,
+    )

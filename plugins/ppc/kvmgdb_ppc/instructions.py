@@ -1,0 +1,45 @@
+"""The few instructions the plugin itself puts together (Power ISA, book I and III; PPC440x5 manual)."""
+
+from __future__ import annotations
+
+NOP = 0x6000_0000
+
+
+def lis(target: int, high: int) -> int:
+    """``lis rT,high``."""
+    return 15 << 26 | target << 21 | (high & 0xFFFF)
+
+
+def ori(target: int, low: int) -> int:
+    """``ori rT,rT,low``."""
+    return 24 << 26 | target << 21 | target << 16 | (low & 0xFFFF)
+
+
+def load(target: int, value: int) -> list[int]:
+    """A 32-bit constant into rT."""
+    return [lis(target, value >> 16), ori(target, value)]
+
+
+def _spr_form(register: int, spr: int, opcode: int) -> int:
+    return 31 << 26 | register << 21 | (spr & 0x1F) << 16 | (spr >> 5) << 11 | opcode << 1
+
+
+def mfspr(target: int, spr: int) -> int:
+    """``mfspr rT,spr``."""
+    return _spr_form(target, spr, 339)
+
+
+def mtspr(spr: int, source: int) -> int:
+    """``mtspr spr,rS``."""
+    return _spr_form(source, spr, 467)
+
+
+def tlbwe(source: int = 0, entry: int = 0, word: int = 0) -> int:
+    """``tlbwe rS,rA,WS`` (440); with all zero, ``tlbwe`` of the e500."""
+    return 31 << 26 | source << 21 | entry << 16 | word << 11 | 978 << 1
+
+
+def is_trap(word: int) -> bool:
+    """``tw`` or ``twi``."""
+    opcode = word >> 26
+    return opcode == 3 or (opcode == 31 and (word >> 1) & 0x3FF == 4)

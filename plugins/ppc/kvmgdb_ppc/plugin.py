@@ -1,0 +1,81 @@
+"""What kvmgdb calls: the hooks of the PowerPC plugin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kvmgdb.arch.breakpoints import BreakpointEncoding, TrapInstruction
+from kvmgdb.arch.emulator import EmulatorPort
+from kvmgdb.arch.identity import ArchId, ArchInfo, ElfMatch, Variant
+from kvmgdb.arch.registers import RegisterFile
+from kvmgdb.hookspec import hookimpl
+
+NAME = "ppc"
+
+INFO = ArchInfo(
+    name=NAME,
+    summary="PowerPC processors, 32-bit big-endian",
+    variants=(
+        Variant("440", "BookE, IAC1-4 and DAC1-2"),
+        Variant("e500v1", "BookE with a two-level TLB, MPC85xx"),
+        Variant("e500v2", "BookE with 36-bit addresses, MPC8548"),
+        Variant("e500mc", "BookE with an FPU, QorIQ P4"),
+        Variant("603e", "classic, G2"),
+        Variant("750", "classic, G3"),
+        Variant("7457", "classic, G4"),
+    ),
+    aliases=("powerpc", "ppc32"),
+    elf=(ElfMatch("EM_PPC", 32, "440"),),
+)
+
+BREAKPOINTS = BreakpointEncoding(
+    # Power ISA, book I, "Trap Instructions".  gdb writes `trap` (tw 31,0,0); until 2010 it wrote
+    # `twge r2,r2`.  Both are reported at the instruction itself.
+    traps=(
+        TrapInstruction("trap", b"\x7f\xe0\x00\x08", pc_after=0),
+        TrapInstruction("twge r2,r2", b"\x7d\x82\x10\x08", pc_after=0),
+    ),
+    instruction_alignment=4,
+    # gdb expects a PowerPC watchpoint before the access (rs6000-tdep.c: nonsteppable), as DABR and
+    # DAC report it.
+    watch_before=True,
+    max_watch=8,
+)
+
+
+@hookimpl
+def kvmgdb_archs() -> list[ArchInfo]:
+    """One architecture, its cores as variants."""
+    return [INFO]
+
+
+@hookimpl
+def kvmgdb_registers(arch: ArchId) -> RegisterFile | None:
+    """The core's registers and SPRs."""
+    if arch.name != NAME:
+        return None
+    from kvmgdb_ppc.registers import register_file
+
+    return register_file(arch.variant)
+
+
+@hookimpl
+def kvmgdb_breakpoint_encoding(arch: ArchId) -> BreakpointEncoding | None:
+    """Trap words, and watchpoints that report before the access."""
+    return BREAKPOINTS if arch.name == NAME else None
+
+
+@hookimpl
+def kvmgdb_emulator_port(arch: ArchId) -> EmulatorPort | None:
+    """Every core but those the emulator does not have."""
+    if arch.name != NAME:
+        return None
+    from kvmgdb_ppc.emulator import MODELS, PpcEmulator
+
+    return PpcEmulator(arch.variant) if arch.variant in MODELS else None
+
+
+@hookimpl
+def kvmgdb_sample_guest(arch: ArchId) -> Path | None:
+    """One ELF runs on every core."""
+    return Path(__file__).parent / "guests" / "sample.elf" if arch.name == NAME else None

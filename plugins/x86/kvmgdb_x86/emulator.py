@@ -1,0 +1,142 @@
+"""x86 on the emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import unicorn as un
+from unicorn import x86_const as uc
+
+from kvmgdb.arch.emulator import ComputedRegister, Engine, Read
+from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
+from kvmgdb.arch.stops import GuestException
+from kvmgdb.errors import MemoryFault
+from kvmgdb_x86 import exceptions, modes, paging, segments
+from kvmgdb_x86.emulator_registers import COMPUTED, DIRECT, EFER
+from kvmgdb_x86.engine_mode import register_mode, use_64_bit_registers
+
+CONSOLE_PORT = 0xE9
+"""A byte written here is printed (the debug console of Bochs and QEMU)."""
+EXIT_PORT = 0xF4
+"""A byte written here ends the guest with that status."""
+SERIAL_DATA, SERIAL_STATUS = 0x3F8, 0x3FD
+"""COM1, transmit only: what most kernels print to first."""
+SERIAL_READY = 0x60
+
+_ENGINE_MODES = {"16": un.UC_MODE_16, "32": un.UC_MODE_32, "64": un.UC_MODE_64}
+_SEGMENT_REGISTERS = (
+    uc.UC_X86_REG_DS,
+    uc.UC_X86_REG_ES,
+    uc.UC_X86_REG_SS,
+    uc.UC_X86_REG_FS,
+    uc.UC_X86_REG_GS,
+)
+_GENERAL = tuple(DIRECT[name] for name in ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp")) + tuple(
+    DIRECT[f"r{index}"] for index in range(8, 16)
+)
+_RESERVED_ONE = 2  # EFLAGS bit 1
+
+
+class X86Emulator:
+    """One x86 guest on the emulator; implements :class:`kvmgdb.arch.emulator.EmulatorPort`."""
+
+    direct = DIRECT
+    computed = COMPUTED
+    nop = b"\x90"
+    halt_opcode: bytes | None = b"\xf4"
+    regions: tuple[Region, ...] = (modes.TABLES,)
+    devices: tuple[DeviceRegion, ...] = ()
+
+    def __init__(self, variant: str) -> None:
+        self._mode = modes.MODES[variant]
+        self._engine_mode = _ENGINE_MODES[variant]
+
+    def create(self) -> Engine:
+        """An engine in the start state's mode, with 64-bit register calls."""
+        engine = un.Uc(un.UC_ARCH_X86, self._engine_mode)
+        engine.reg_read(uc.UC_X86_REG_EFLAGS)  # the first call builds the processor, by this mode
+        use_64_bit_registers(engine, self._engine_mode)
+        return engine
+
+    def connect(self, engine: Engine, devices: Devices) -> None:
+        """Console, serial line and exit device on their ports."""
+        outputs: dict[int, Callable[[int], None]] = {
+            CONSOLE_PORT: devices.console,
+            SERIAL_DATA: devices.console,
+            EXIT_PORT: devices.exit,
+        }
+
+        def on_out(_engine: Engine, port: int, _size: int, value: int, _data: object) -> None:
+            handler = outputs.get(port)
+            if handler is not None:
+                handler(value & 0xFF)
+
+        def on_in(_engine: Engine, port: int, size: int, _data: object) -> int:
+            return SERIAL_READY if port == SERIAL_STATUS else (1 << 8 * size) - 1
+
+        engine.hook_add(un.UC_HOOK_INSN, on_out, None, 1, 0, uc.UC_X86_INS_OUT)
+        engine.hook_add(un.UC_HOOK_INSN, on_in, None, 1, 0, uc.UC_X86_INS_IN)
+
+    def reset(self, engine: Engine, start: StartState, memory: Callable[[int, bytes], None]) -> None:
+        """Start state of the variant at ``start.entry``."""
+        mode = self._mode
+        memory(modes.TABLES.start, modes.tables())
+        engine.reg_write(uc.UC_X86_REG_DR7, 0x400)
+        engine.reg_write(uc.UC_X86_REG_CR0, modes.CR0_ET)  # paging off before its tables change
+        engine.reg_write(uc.UC_X86_REG_GDTR, (0, modes.GDT if mode.bits > 16 else 0, modes.GDT_LIMIT, 0))
+        # The emulator leaves the limit of a real-mode IDT at 0; the processor resets it to 0x3ff.
+        engine.reg_write(uc.UC_X86_REG_IDTR, (0, 0, 0x3FF if mode.bits == 16 else 0, 0))
+        engine.reg_write(uc.UC_X86_REG_CR4, mode.cr4)
+        engine.reg_write(uc.UC_X86_REG_CR3, modes.PAGE_TABLES if mode.bits == 64 else 0)
+        engine.msr_write(EFER, mode.efer)
+        engine.reg_write(uc.UC_X86_REG_CR0, mode.cr0)
+        self._load_segments(engine)
+        for number in _GENERAL:
+            engine.reg_write(number, 0)
+        engine.reg_write(uc.UC_X86_REG_EFLAGS, _RESERVED_ONE)
+        engine.reg_write(uc.UC_X86_REG_FPCW, modes.FPU_CONTROL)
+        engine.reg_write(uc.UC_X86_REG_FPTAG, 0xFFFF)
+        engine.reg_write(uc.UC_X86_REG_MXCSR, modes.MXCSR)
+        engine.reg_write(uc.UC_X86_REG_RIP, start.entry)
+
+    def _load_segments(self, engine: Engine) -> None:
+        with register_mode(engine, self._engine_mode):
+            engine.reg_write(uc.UC_X86_REG_CS, self._mode.code)
+            for register in _SEGMENT_REGISTERS:
+                engine.reg_write(register, self._mode.data)
+
+    def resume_pc(self, engine: Engine) -> int:
+        """RIP."""
+        value: int = engine.reg_read(uc.UC_X86_REG_RIP)
+        return value
+
+    def linear_pc(self, engine: Engine, read: Read) -> int:
+        """CS base + RIP."""
+        return COMPUTED["cs_base"].read(engine, read) + self.resume_pc(engine)
+
+    def translate(self, engine: Engine, address: int, read: Read) -> int | None:
+        """A walk of the page tables; None also where a table lies outside memory."""
+        cr0 = engine.reg_read(uc.UC_X86_REG_CR0)
+        if not cr0 & paging.CR0_PG:
+            return address
+        state = paging.PagingState(
+            cr0,
+            engine.reg_read(uc.UC_X86_REG_CR3),
+            engine.reg_read(uc.UC_X86_REG_CR4),
+            engine.msr_read(EFER),
+        )
+        try:
+            return paging.translate(state, address, read)
+        except MemoryFault:
+            return None
+
+    def exception(self, engine: Engine, number: int, read: Read) -> GuestException:
+        """The vector is the engine's number; for traps RIP is already past the instruction."""
+        pc = self.linear_pc(engine, read)
+        rip = self.resume_pc(engine)
+        fault_address = engine.reg_read(uc.UC_X86_REG_CR2) if number == exceptions.PAGE_FAULT else None
+        return exceptions.make(number, pc, rip, fault_address)
+
+    def invalid_instruction(self, engine: Engine, read: Read) -> GuestException:
+        """#UD."""
+        return exceptions.make(exceptions.INVALID_OPCODE, self.linear_pc(engine, read), self.resume_pc(engine))

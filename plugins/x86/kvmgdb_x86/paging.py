@@ -1,0 +1,86 @@
+"""Linear to physical addresses: a walk of the guest's page tables that changes nothing.
+
+SDM vol. 3, "Paging".  A debugger looks through every permission, so only presence counts; accessed and
+dirty bits stay as they are (the emulator's own translation call would set CR2, so it is not used).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+ReadPhysical = Callable[[int, int], bytes]
+
+CR0_PG = 1 << 31
+CR4_PSE = 1 << 4
+CR4_PAE = 1 << 5
+CR4_LA57 = 1 << 12
+EFER_LMA = 1 << 10
+
+PRESENT = 1
+PAGE_SIZE_BIT = 1 << 7
+_ADDRESS = 0x000F_FFFF_FFFF_F000
+
+
+@dataclass(frozen=True, slots=True)
+class PagingState:
+    """The registers paging depends on."""
+
+    cr0: int
+    cr3: int
+    cr4: int
+    efer: int
+
+
+def translate(state: PagingState, address: int, read: ReadPhysical) -> int | None:
+    """Physical address of linear ``address``; None where nothing is mapped.
+
+    ``read`` may raise for a table that lies outside memory; that is the caller's error to report.
+    """
+    if not state.cr0 & CR0_PG:
+        return address
+    if state.efer & EFER_LMA:
+        return _walk_long(state, address, read)
+    address &= 0xFFFF_FFFF
+    return _walk_pae(state, address, read) if state.cr4 & CR4_PAE else _walk_32(state, address, read)
+
+
+def _entry(read: ReadPhysical, table: int, index: int, size: int) -> int:
+    return int.from_bytes(read(table + index * size, size), "little")
+
+
+def _walk_long(state: PagingState, address: int, read: ReadPhysical) -> int | None:
+    top = 48 if state.cr4 & CR4_LA57 else 39
+    width = top + 9
+    if address >> (width - 1) not in (0, (1 << (65 - width)) - 1):
+        return None  # not canonical
+    return _walk_levels(state.cr3 & _ADDRESS, top, address, read)
+
+
+def _walk_pae(state: PagingState, address: int, read: ReadPhysical) -> int | None:
+    entry = _entry(read, state.cr3 & 0xFFFF_FFE0, address >> 30, 8)
+    return _walk_levels(entry & _ADDRESS, 21, address, read) if entry & PRESENT else None
+
+
+def _walk_levels(table: int, shift: int, address: int, read: ReadPhysical) -> int | None:
+    """Tables of 512 eight-byte entries, down to a 4 KiB page or an entry with the page-size bit."""
+    while True:
+        entry = _entry(read, table, (address >> shift) & 0x1FF, 8)
+        if not entry & PRESENT:
+            return None
+        if shift == 12 or (entry & PAGE_SIZE_BIT and shift <= 30):
+            offset = (1 << shift) - 1
+            return (entry & _ADDRESS & ~offset) | (address & offset)
+        table = entry & _ADDRESS
+        shift -= 9
+
+
+def _walk_32(state: PagingState, address: int, read: ReadPhysical) -> int | None:
+    entry = _entry(read, state.cr3 & 0xFFFF_F000, address >> 22, 4)
+    if not entry & PRESENT:
+        return None
+    if entry & PAGE_SIZE_BIT and state.cr4 & CR4_PSE:
+        high = (entry >> 13) & 0xFF  # PSE-36: bits 39:32 of the page
+        return (high << 32) | (entry & 0xFFC0_0000) | (address & 0x3F_FFFF)
+    entry = _entry(read, entry & 0xFFFF_F000, (address >> 12) & 0x3FF, 4)
+    return (entry & 0xFFFF_F000) | (address & 0xFFF) if entry & PRESENT else None
