@@ -1,0 +1,125 @@
+"""``kvmgdb config``: check, show, init and schema."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kvmgdb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kvmgdb.config.rows import Row
+
+config_app = typer.Typer(
+    name="config", help="Check, show and begin configuration files.", no_args_is_help=True
+)
+
+
+class Format(Enum):
+    """How ``show`` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@config_app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Configuration files.")],
+) -> None:
+    """Check files by themselves: one line for each mistake, and exit code 2 if there is any."""
+    from kvmgdb.config.load import load
+    from kvmgdb.config.text import printable
+
+    failed = False
+    for file in files:
+        try:
+            load(file)
+        except ConfigError as error:
+            failed = True
+            typer.echo(str(error), err=True)
+        else:
+            typer.echo(f"{printable(str(file))}: ok")
+    raise typer.Exit(2 if failed else 0)
+
+
+@config_app.command()
+def show(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A configuration file.")] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set one value, such as guest.memory=16MiB."),
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+) -> None:
+    """Show every value and where it came from: the file, a KVMGDB_* variable, --set, or the default."""
+    from kvmgdb.config.load import load
+    from kvmgdb.config.rows import rows_of
+
+    rows = rows_of(load(file, environment=os.environ, sets=sets or ()))
+    if output is Format.JSON:
+        _print_json({row.key: {"value": row.value, "origin": row.origin} for row in rows})
+    elif sys.stdout.isatty():
+        _print_table(rows)
+    else:
+        _print_columns(rows)
+
+
+@config_app.command()
+def init(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")
+    ] = Path("kvmgdb.yaml"),
+    arch: Annotated[str | None, typer.Option(metavar="NAME[:VARIANT]", help="The architecture.")] = None,
+    backend: Annotated[str | None, typer.Option(metavar="NAME", help="What runs the guest.")] = None,
+) -> None:
+    """Write a commented file that holds the defaults; a file that exists is left alone."""
+    from kvmgdb.config.template import template
+
+    text = template(arch, backend)
+    if str(output) == "-":
+        typer.echo(text, nl=False)
+        return
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError(f"{output}: exists already; give another name with -o") from None
+    except OSError as error:
+        raise ConfigError(f"{output}: cannot be written: {error.strerror}") from None
+    typer.echo(f"wrote {output}")
+
+
+@config_app.command()
+def schema() -> None:
+    """Print the JSON Schema of a configuration file (draft 2020-12), for editors."""
+    from kvmgdb.config.schema import json_schema
+
+    _print_json(json_schema())
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    typer.echo(json.dumps(value, indent=2))
+
+
+def _print_columns(rows: list[Row]) -> None:
+    keys, texts = max(len(row.key) for row in rows), max(len(row.text) for row in rows)
+    for row in rows:
+        typer.echo(f"{row.key:{keys}}  {row.text:{texts}}  {row.origin}")
+
+
+def _print_table(rows: list[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("key", "value", "from")
+    for row in rows:
+        table.add_row(Text(row.key), Text(row.text), Text(row.origin))
+    Console().print(table)
