@@ -11,12 +11,13 @@ from collections.abc import Callable
 from types import FrameType
 
 from kvmgdb import builtin
+from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import Backend, GuestSetup
 from kvmgdb.config.resolved import ServeConfig
 from kvmgdb.errors import ImageError, UsageError
 from kvmgdb.guest import Guest
 from kvmgdb.loader import Image, LoadedImages, combine, read_image, variant_of
-from kvmgdb.plugins import Arch, Plugins, load_plugins
+from kvmgdb.plugins import Plugins, load_plugins
 from kvmgdb.server import Server
 from kvmgdb.session import Session, State
 from kvmgdb.transport import listen
@@ -58,7 +59,9 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None]) -> None:
     arch, images = choose_guest(config, plugins)
     console = Console(lambda data: os.write(sys.stderr.fileno(), data))
     backend = start_backend(config, plugins, arch, images, console)
-    session = Session(Guest(arch, backend), config.policy, plugins.monitor_commands, console_flush=console.flush)
+    session = Session(
+        Guest(arch, backend), config.policy, plugins.monitor_commands, console_flush=console.flush
+    )
     if config.run:
         session.state = State.RUNNING
     listener = listen(config.listen)
@@ -99,7 +102,9 @@ def _arch_for(image: Image, arch: Arch | None, plugins: Plugins) -> Arch:
         raise ImageError(f"{image.path}: no plugin knows {image.machine} ({image.bits} bits)")
     variant = variant_of(image, arch.info)
     if variant is None:
-        raise ImageError(f"{image.path}: an ELF for {image.machine} ({image.bits} bits) cannot run on {arch.id}")
+        raise ImageError(
+            f"{image.path}: an ELF for {image.machine} ({image.bits} bits) cannot run on {arch.id}"
+        )
     return arch if arch.id.given else plugins.arch(arch.info, variant)
 
 
@@ -116,8 +121,8 @@ def start_backend(
     for address, data in images.segments:
         if address + len(data) > config.memory:
             raise ImageError(
-                f"an image reaches {address + len(data):#x}, past the guest's {config.memory:#x} bytes of memory: "
-                "give it more with --memory"
+                f"an image reaches {address + len(data):#x}, past the guest's {config.memory:#x} bytes of "
+                "memory: give it more with --memory"
             )
     return info.create(GuestSetup(arch, images, config.memory, console.put, config.backend_options))
 
@@ -137,9 +142,17 @@ class _terminable:  # noqa: N801 - used as a context manager, named like one
 
 
 def attach_hint(arch: Arch, images: LoadedImages, address: str) -> str:
-    """The gdb command that attaches, for the user to copy."""
-    target = address.removeprefix("tcp:").removeprefix("unix:")
-    symbols = f" {images.paths[0]}" if images.paths else ""
-    big = " -ex 'set endian big'" if arch.registers.byteorder == "big" and not symbols else ""
-    return f"gdb-multiarch{symbols}{big} -ex 'target remote {target}'"
+    """The gdb command that attaches, for the user to copy.
 
+    The sample guests were built elsewhere: gdb is told where their sources are.  Without an ELF, gdb does
+    not know the byte order, which the target description cannot say.
+    """
+    parts = ["gdb-multiarch"]
+    if images.symbols is not None:
+        parts.append(str(images.symbols))
+        if images.symbols == arch.sample_guest:
+            parts.append(f"-ex 'directory {images.symbols.parent}'")
+    elif arch.registers.byteorder == "big":
+        parts.append("-ex 'set endian big'")
+    parts.append(f"-ex 'target remote {address.removeprefix('tcp:').removeprefix('unix:')}'")
+    return " ".join(parts)

@@ -66,7 +66,9 @@ class BreakpointTable:
 
     def armed_elsewhere(self, point: Breakpoint) -> bool:
         """Whether another breakpoint needs the same arming."""
-        return any(other is not point and other.armed_as is point.armed_as for other in self.at(point.address))
+        return any(
+            other is not point and other.armed_as is point.armed_as for other in self.at(point.address)
+        )
 
     @staticmethod
     def _key(kind: BreakpointKind, address: int, length: int) -> Key:

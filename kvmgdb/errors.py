@@ -50,7 +50,7 @@ class RspError(Exception):
         self.number = number
 
 
-class MemoryFault(RspError):
+class MemoryFault(RspError):  # noqa: N818 - a fault is what the field calls it
     """An address the guest's memory does not have (or its page tables do not map)."""
 
     def __init__(self, text: str) -> None:

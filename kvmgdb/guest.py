@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kvmgdb.arch.architecture import Arch
 from kvmgdb.arch.registers import Register
 from kvmgdb.backends.base import Backend
 from kvmgdb.backends.memory import pieces
 from kvmgdb.errors import MemoryFault, RspError
-from kvmgdb.plugins import Arch
 
 
 class Guest:
@@ -50,7 +50,9 @@ class Guest:
     def write_register(self, register: Register, data: bytes) -> None:
         """Set one register from wire bytes."""
         if len(data) != register.size:
-            raise RspError(f"register {register.name} is {register.size} bytes; the packet brings {len(data)}")
+            raise RspError(
+                f"register {register.name} is {register.size} bytes; the packet brings {len(data)}"
+            )
         self.backend.write_register(register.name, self.arch.registers.decode(data))
 
     def expedited(self) -> list[tuple[str, bytes]]:

@@ -32,7 +32,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def kvmgdb_archs() -> list[ArchInfo]:
-    """Name the architectures this plugin knows, with variants and aliases.  *Collected.*"""
+    """Name the architectures this plugin knows, with variants and aliases (*Collected.*)."""
     raise NotImplementedError
 
 
@@ -71,11 +71,11 @@ def kvmgdb_sample_guest(arch: ArchId) -> Path | None:
 
 @hookspec
 def kvmgdb_backends() -> list[BackendInfo]:
-    """Name the backends this plugin brings; core's own come the same way.  *Collected.*"""
+    """Name the backends this plugin brings; core's own come the same way (*Collected.*)."""
     raise NotImplementedError
 
 
 @hookspec
 def kvmgdb_monitor_commands() -> list[MonitorCommand]:
-    """Add commands to gdb's ``monitor``; core's own come the same way.  *Collected.*"""
+    """Add commands to gdb's ``monitor``; core's own come the same way (*Collected.*)."""
     raise NotImplementedError

@@ -41,7 +41,8 @@ class LoadedImages:
 
     segments: tuple[tuple[int, bytes], ...]
     entry: int
-    paths: tuple[Path, ...] = ()
+    symbols: Path | None = None
+    """The first ELF: where a debugger finds its symbols."""
 
 
 def read_image(path: Path, address: int | None) -> Image:
@@ -101,4 +102,4 @@ def combine(images: tuple[Image, ...], entry: int | None) -> LoadedImages:
     if entry is None:
         entry = entries[0] if entries else images[0].segments[0][0]
     segments = tuple(segment for image in images for segment in image.segments)
-    return LoadedImages(segments, entry, tuple(image.path for image in images))
+    return LoadedImages(segments, entry, next((image.path for image in images if image.machine), None))

@@ -12,22 +12,17 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any
 
 import pluggy
 
 from kvmgdb import hookspec
-from kvmgdb.arch.breakpoints import BreakpointEncoding
-from kvmgdb.arch.emulator import EmulatorPort
-from kvmgdb.arch.exits import ExitDecoder
+from kvmgdb.arch.architecture import Arch
 from kvmgdb.arch.identity import PLUGIN_API, ArchId, ArchInfo, Variant
-from kvmgdb.arch.layout import DebugLayout
 from kvmgdb.arch.monitor import MonitorCommand
-from kvmgdb.arch.registers import RegisterFile
 from kvmgdb.backends.base import BackendInfo
 from kvmgdb.errors import PluginError, UsageError
 
@@ -50,57 +45,6 @@ class PluginRecord:
     archs: tuple[ArchInfo, ...] = ()
     problem: str = ""
     """Why it is not in use; empty if it is."""
-
-
-@dataclass(frozen=True)
-class Arch:
-    """One architecture, its parts fetched from the plugins at first use and kept."""
-
-    id: ArchId
-    info: ArchInfo
-    _hooks: Any = field(repr=False)
-
-    def _require(self, hook: str, what: str) -> Any:
-        answer = getattr(self._hooks, hook)(arch=self.id)
-        if answer is None:
-            raise PluginError(f"no plugin describes the {what} of {self.id}")
-        return answer
-
-    @cached_property
-    def registers(self) -> RegisterFile:
-        """The register file."""
-        answer: RegisterFile = self._require("kvmgdb_registers", "registers")
-        return answer
-
-    @cached_property
-    def breakpoints(self) -> BreakpointEncoding:
-        """How it encodes breakpoints."""
-        answer: BreakpointEncoding = self._require("kvmgdb_breakpoint_encoding", "breakpoints")
-        return answer
-
-    @cached_property
-    def layout(self) -> DebugLayout:
-        """Its debug registers."""
-        answer: DebugLayout = self._require("kvmgdb_debug_layout", "debug registers")
-        return answer
-
-    @cached_property
-    def decoder(self) -> ExitDecoder:
-        """What reads its debug exits."""
-        answer: ExitDecoder = self._require("kvmgdb_exit_decoder", "debug exits")
-        return answer
-
-    @cached_property
-    def emulator(self) -> EmulatorPort | None:
-        """Its port to the emulator, for one guest; None where the emulator cannot run it."""
-        answer: EmulatorPort | None = self._hooks.kvmgdb_emulator_port(arch=self.id)
-        return answer
-
-    @cached_property
-    def sample_guest(self) -> Path | None:
-        """The ELF of its sample guest."""
-        answer: Path | None = self._hooks.kvmgdb_sample_guest(arch=self.id)
-        return answer
 
 
 class Plugins:

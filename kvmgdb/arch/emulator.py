@@ -33,7 +33,8 @@ class EmulatorPort(Protocol):
     """One architecture on the emulator.  One object serves one guest and may keep state."""
 
     direct: Mapping[str, int]
-    """Register name -> the engine's own register number: read and written as it is."""
+    """Register name -> the engine's own register number: read as it is, and written so too unless it
+    is in ``computed`` as well."""
     computed: Mapping[str, ComputedRegister]
     """The other registers of the register file."""
     nop: bytes

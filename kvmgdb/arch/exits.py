@@ -51,6 +51,8 @@ class Quirk:
     code: str
     """A stable name: ``stale-dr6``."""
     text: str
+    field: str = ""
+    """The payload field it is about, where it is about one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,15 @@ class ExitDecoder(Protocol):
     @property
     def layout(self) -> DebugLayout:
         """The debug registers the slots are of."""
+        ...
+
+    @property
+    def byteorders(self) -> tuple[ByteOrder, ...]:
+        """The byte orders its hosts write payloads in, the usual one first."""
+        ...
+
+    def plausible(self, payload: bytes, byteorder: ByteOrder) -> bool:
+        """Tell whether bytes of unknown origin look like a payload of this architecture."""
         ...
 
     def decode(self, payload: bytes, byteorder: ByteOrder) -> DecodedExit:

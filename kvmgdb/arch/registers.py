@@ -104,7 +104,7 @@ class RegisterFile:
 
     @cached_property
     def by_number(self) -> dict[int, Register]:
-        """gdb's number -> register, ascending."""
+        """Gdb's number -> register, ascending."""
         found = [register for feature in self.features for register in feature.registers]
         return {register.number: register for register in sorted(found, key=lambda r: r.number)}
 

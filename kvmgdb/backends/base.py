@@ -15,8 +15,8 @@ from kvmgdb.arch.machine import Region
 from kvmgdb.arch.stops import GuestException, Stop
 
 if TYPE_CHECKING:
+    from kvmgdb.arch.architecture import Arch
     from kvmgdb.loader import LoadedImages
-    from kvmgdb.plugins import Arch
 
 HandBack = Callable[[GuestException], bool]
 """Asked of every exception the guest raises: True to let the guest's own handler have it."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from kvmgdb.cli import plugins, serve
 from kvmgdb.cli.config import config_app
 from kvmgdb.cli.log import configure
-from kvmgdb.errors import KvmgdbError, UsageError
+from kvmgdb.errors import ConfigError, KvmgdbError, UsageError
 from kvmgdb.version import __version__
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -41,7 +42,8 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
     verbose: Annotated[
-        int, typer.Option("-v", "--verbose", count=True, help="Say more on standard error; twice: everything.")
+        int,
+        typer.Option("-v", "--verbose", count=True, help="Say more on standard error; twice: everything."),
     ] = 0,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
 ) -> None:
@@ -53,11 +55,21 @@ def main() -> None:
     """Run the command line; the entry point of the distribution."""
     try:
         app()
+    except ConfigError as problem:  # FILE:LINE:COLUMN comes first, where an editor looks for it
+        _end(EXIT_USAGE, str(problem))
     except KvmgdbError as problem:
-        for line in str(problem).splitlines() or [type(problem).__name__]:
-            print(f"kvmgdb: {line}", file=sys.stderr)  # noqa: T201
-        sys.exit(EXIT_USAGE if isinstance(problem, UsageError) else EXIT_FAILURE)
+        _end(EXIT_USAGE if isinstance(problem, UsageError) else EXIT_FAILURE, f"kvmgdb: {problem}")
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         sys.exit(EXIT_FAILURE)
+    except Exception as problem:
+        if logging.getLogger().isEnabledFor(logging.DEBUG):
+            raise
+        name = type(problem).__name__
+        _end(EXIT_FAILURE, f"kvmgdb: an error in kvmgdb itself: {name}: {problem} (-vv shows where)")
+
+
+def _end(code: int, text: str) -> NoReturn:
+    print(text, file=sys.stderr)  # noqa: T201
+    sys.exit(code)

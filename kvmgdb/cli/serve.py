@@ -14,9 +14,12 @@ def serve(
         Path | None, typer.Option("--config", "-c", metavar="FILE", help="A lab file; flags override it.")
     ] = None,
     arch: Annotated[
-        str | None, typer.Option(metavar="NAME[:VARIANT]", help="Architecture, such as x86, x86:16 or ppc:440.")
+        str | None,
+        typer.Option(metavar="NAME[:VARIANT]", help="Architecture, such as x86, x86:16 or ppc:440."),
     ] = None,
-    backend: Annotated[str | None, typer.Option(metavar="NAME", help="What runs the guest: emulator.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What runs the guest: emulator.")
+    ] = None,
     image: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE[@ADDR]", help="A guest image: ELF, or raw at an address. Repeatable."),
@@ -28,14 +31,17 @@ def serve(
         typer.Option(metavar="ADDRESS", help="tcp:HOST:PORT (port 0: any free one), unix:PATH or stdio."),
     ] = None,
     allow_remote: Annotated[
-        bool, typer.Option("--allow-remote", help="Let other machines connect: whoever does controls the guest.")
+        bool,
+        typer.Option("--allow-remote", help="Let other machines connect: whoever does controls the guest."),
     ] = False,
     policy: Annotated[
         str | None, typer.Option(metavar="PRESET", help="Who owns breakpoints and debug exits.")
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any key of the lab file, as in policy.watchpoints=refuse."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Any key of the lab file, as in policy.watchpoints=refuse."
+        ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End with the first debugger's session.")] = False,
     run: Annotated[bool, typer.Option("--run", help="Start the guest before a debugger attaches.")] = False,

@@ -33,7 +33,9 @@ def _check(session: Session, packet: packets.InsertBreakpoint) -> None:
         raise RspError("conditions and commands in the stub were not offered")
     problem = session.guest.arch.breakpoints.kind_error(packet.kind, packet.address, packet.length)
     if problem is None and packet.kind.is_watch and packet.length > MAX_WATCH:
-        problem = f"a {packet.kind.label} of {packet.length} bytes: at most {MAX_WATCH} can be watched at once"
+        problem = (
+            f"a {packet.kind.label} of {packet.length} bytes: at most {MAX_WATCH} can be watched at once"
+        )
     if problem is not None:
         raise RspError(problem)
 

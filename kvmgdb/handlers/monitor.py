@@ -117,7 +117,9 @@ def _reset(session: Session, _rest: str) -> str:
 COMMANDS = (
     MonitorCommand("help", "this list", _help),
     MonitorCommand("info", "architecture, backend, memory, state", _info),
-    MonitorCommand("registers", "registers by name; without one, the system registers", _registers, "[NAME...]"),
+    MonitorCommand(
+        "registers", "registers by name; without one, the system registers", _registers, "[NAME...]"
+    ),
     MonitorCommand("exits", "the last stops, what each was taken for and why", _exits, "[COUNT]"),
     MonitorCommand("policy", "who owns breakpoints and debug exits", _policy),
     MonitorCommand("breakpoints", "what is set, and how often it was hit", _breakpoints),

@@ -37,8 +37,7 @@ def memory_map(session: Session, _annex: str) -> bytes:
 def threads(_session: Session, _annex: str) -> bytes:
     """The processors as threads."""
     return (
-        '<?xml version="1.0"?>\n<threads>'
-        f'<thread id="{THREAD:x}" core="0" name="cpu0"/></threads>\n'
+        f'<?xml version="1.0"?>\n<threads><thread id="{THREAD:x}" core="0" name="cpu0"/></threads>\n'
     ).encode("ascii")
 
 

@@ -21,13 +21,15 @@ from kvmgdb.arch.machine import Region, StartState
 from kvmgdb.arch.stops import GuestException, Signal, Stop, StopKind
 from kvmgdb.backends.emulator.arming import Arming
 from kvmgdb.backends.emulator.registers import Batch
-from kvmgdb.backends.emulator.watching import Watching, WatchHit
-from kvmgdb.backends.memory import PhysicalMemory, pieces
-from kvmgdb.errors import BackendError, MemoryFault, RspError
+from kvmgdb.backends.emulator.watching import WatchHit, Watching
+from kvmgdb.backends.memory import PAGE, PhysicalMemory, pieces
+from kvmgdb.errors import MemoryFault, RspError
 from kvmgdb.loader import LoadedImages
 
-NEVER = 0xFFFF_FFFF_FFFF_FFFF
-"""An address no instruction starts at, for the engine's "run until"."""
+UNTIL_IGNORED = 0
+"""The engine's "run until" address.  It is ignored, as a list of exits is used instead, and that is empty:
+given an address, the engine would translate it at every start, and where the guest has nothing mapped
+there the page fault would be the guest's (CR2 changed, and the next real fault taken for a double one)."""
 
 SLICE_SECONDS = 0.00025
 MIN_SLICE, MAX_SLICE = 1_000, 1_000_000
@@ -62,18 +64,30 @@ class EmulatorBackend:
         self.hand_back: Callable[[GuestException], bool] = lambda exception: True
         self._memory = PhysicalMemory((Region(0, memory_size, "ram"), *port.regions))
         self.regions = self._memory.regions
-        self._engine: Engine = port.create()
-        for region in self.regions:
-            self._engine.mem_map_ptr(region.start, region.size, uc.UC_PROT_ALL, self._memory.pointer(region))
-        self._batches: dict[tuple[str, ...], Batch] = {}
+        self._inserted: set[tuple[BreakpointKind, int, int]] = set()
         self._slice = 20_000
+        self.reset()
+
+    def reset(self) -> None:
+        """Put the guest back to its start: a new engine, since the old one keeps hidden state."""
+        self._memory.clear()
+        self._batches: dict[tuple[str, ...], Batch] = {}
+        self._pages: dict[int, int | None] = {}
         self._skip: int | None = None
         self._pending: Stop | None = None
         self._interrupt: int | None = None
         self._invalid = False
+        self._engine: Engine = self._port.create()
+        self._engine.ctl_exits_enabled(True)
+        for region in self.regions:
+            self._engine.mem_map_ptr(region.start, region.size, uc.UC_PROT_ALL, self._memory.pointer(region))
         self._hook()
         self._prime()
-        self.reset()
+        for address, data in self._images.segments:
+            self._memory.write(address, data)
+        self._port.reset(self._engine, self._start_state, self._memory.write)
+        for kind, address, length in self._inserted:
+            self._arm(kind, address, length)
 
     def _hook(self) -> None:
         engine = self._engine
@@ -87,18 +101,11 @@ class EmulatorBackend:
     def _prime(self) -> None:
         """Execute one no-op: the engine does not call back for the very first block of its life."""
         self._memory.write(0, self._port.nop)
-        self._engine.emu_start(0, NEVER, 0, 1)
+        self._engine.emu_start(0, UNTIL_IGNORED, 0, 1)
+        self._memory.write(0, bytes(len(self._port.nop)))
         self._arming.invalidate()
 
     # -- state ---------------------------------------------------------------------------------------
-
-    def reset(self) -> None:
-        """Put the guest back to its start."""
-        self._memory.clear()
-        for address, data in self._images.segments:
-            self._memory.write(address, data)
-        self._port.reset(self._engine, self._start_state, self._memory.write)
-        self._arming.invalidate()
 
     def close(self) -> None:
         """Nothing outlives the process; the mappings go with the engine."""
@@ -123,23 +130,27 @@ class EmulatorBackend:
 
     def write_register(self, name: str, value: int) -> None:
         """Set one register."""
-        number = self._port.direct.get(name)
+        computed = self._port.computed.get(name)
+        self._pages.clear()
         try:
-            if number is not None:
-                self._engine.reg_write(number, value)
-                return
-            write = self._port.computed[name].write
-            if write is None:
+            if computed is None:
+                self._engine.reg_write(self._port.direct[name], value)
+            elif computed.write is None:
                 raise RspError(f"register {name} cannot be written on the emulator")
-            write(self._engine, value)
+            else:
+                computed.write(self._engine, value)
         except UcError as problem:
             raise RspError(f"the emulator refuses {value:#x} for register {name}: {problem}") from problem
 
     # -- memory --------------------------------------------------------------------------------------
 
     def translate(self, address: int) -> int | None:
-        """Guest-virtual to guest-physical."""
-        return self._port.translate(self._engine, address, self.read_physical)
+        """Guest-virtual to guest-physical; looked up once per page while the guest stands still."""
+        page = address & ~(PAGE - 1)
+        if page not in self._pages:
+            self._pages[page] = self._port.translate(self._engine, page, self.read_physical)
+        found = self._pages[page]
+        return None if found is None else found + (address & (PAGE - 1))
 
     def read_physical(self, address: int, length: int) -> bytes:
         """Guest-physical memory."""
@@ -148,12 +159,14 @@ class EmulatorBackend:
     def write_physical(self, address: int, data: bytes) -> None:
         """Write guest-physical memory; the engine forgets what it translated."""
         self._memory.write(address, data)
+        self._pages.clear()
         self._arming.invalidate()
 
     def read_virtual(self, address: int, length: int) -> bytes:
         """Memory as the guest sees it; :class:`MemoryFault` unless all of it is there."""
         return b"".join(
-            self.read_physical(physical, size) for _, physical, size in pieces(address, length, self.translate)
+            self.read_physical(physical, size)
+            for _, physical, size in pieces(address, length, self.translate)
         )
 
     def _read_code(self, address: int, length: int) -> bytes | None:
@@ -166,15 +179,20 @@ class EmulatorBackend:
 
     def insert(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Arm a breakpoint of any kind; nothing in the guest changes, and none is limited in number."""
-        if kind.is_watch:
-            self._watching.insert(kind, address, length)
-            return
         if kind is BreakpointKind.SOFTWARE:
             self.read_virtual(address, 1)
-        self._arming.add(address)
+        self._arm(kind, address, length)
+        self._inserted.add((kind, address, length))
+
+    def _arm(self, kind: BreakpointKind, address: int, length: int) -> None:
+        if kind.is_watch:
+            self._watching.insert(kind, address, length)
+        else:
+            self._arming.add(address)
 
     def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Disarm it."""
+        self._inserted.discard((kind, address, length))
         if kind.is_watch:
             self._watching.remove(kind, address, length)
         else:
@@ -184,14 +202,15 @@ class EmulatorBackend:
 
     def step(self) -> Stop:
         """Execute one instruction."""
-        halt = self._port.halt_opcode
-        before = self.pc()
-        at_halt = halt is not None and self._read_code(before, len(halt)) == halt
-        self._skip = before
+        self._skip = before = self.pc()
         stop = self._run(1, stepping=True)
-        if stop is None and at_halt:
-            stop = self._halt()
-        return stop or Stop(StopKind.STEP, self.pc(), reason="one instruction executed")
+        if stop is not None:
+            return stop
+        pc = self.pc()
+        halt = self._port.halt_opcode
+        if halt is not None and pc == before + len(halt) and self._read_code(before, len(halt)) == halt:
+            return self._halt()
+        return Stop(StopKind.STEP, pc, reason="one instruction executed")
 
     def resume(self, wake: int | None, fresh: bool) -> Stop | None:
         """Run in slices until a stop, or until ``wake`` is readable."""
@@ -218,13 +237,15 @@ class EmulatorBackend:
     def _run(self, count: int, *, stepping: bool) -> Stop | None:
         """Run up to ``count`` instructions; None where nothing happened but that."""
         arming = self._arming
+        self._pages.clear()
         arming.prepare()
         arming.stop_at_fresh = not stepping
         arming.halted = False
         try:
-            self._engine.emu_start(self._port.resume_pc(self._engine), NEVER, 0, count)
+            self._engine.emu_start(self._port.resume_pc(self._engine), UNTIL_IGNORED, 0, count)
         except UcError as problem:
             self._on_error(problem)
+        self._pages.clear()
         arming.arm_fresh()
         return self._outcome()
 
@@ -256,9 +277,7 @@ class EmulatorBackend:
                 self._watching.muted = False
             if other is not None:
                 return other
-        return Stop(
-            StopKind.WATCHPOINT, self.pc(), reason=reason, address=hit.address, breakpoint=hit.kind
-        )
+        return Stop(StopKind.WATCHPOINT, self.pc(), reason=reason, address=hit.address, breakpoint=hit.kind)
 
     def _write_virtual(self, address: int, data: bytes) -> None:
         for virtual, physical, size in pieces(address, len(data), self.translate):
@@ -305,7 +324,9 @@ class EmulatorBackend:
     def _on_unmapped(
         self, _engine: Engine, access: int, address: int, size: int, _value: int, _data: object
     ) -> bool:
-        reason = f"{_ACCESSES.get(access, 'access to')} physical address {address:#x}, where there is no memory"
+        reason = (
+            f"{_ACCESSES.get(access, 'access to')} physical address {address:#x}, where there is no memory"
+        )
         self._pending = Stop(StopKind.UNMAPPED, 0, Signal.BUS, reason, address=address)
         return False
 

@@ -73,7 +73,11 @@ class Watching:
     """The watchpoints of one engine."""
 
     def __init__(
-        self, engine: Engine, translate: Translate, read: Callable[[int, int], bytes], invalidate: Callable[[], None]
+        self,
+        engine: Engine,
+        translate: Translate,
+        read: Callable[[int, int], bytes],
+        invalidate: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._translate = translate
@@ -133,10 +137,14 @@ class Watching:
             hook.remove(handle)
         self._invalidate()
 
-    def _on_write(self, _engine: Engine, _access: int, address: int, size: int, _value: int, _key: int) -> None:
+    def _on_write(
+        self, _engine: Engine, _access: int, address: int, size: int, _value: int, _key: int
+    ) -> None:
         self._on_access(address, size, write=True)
 
-    def _on_read(self, _engine: Engine, _access: int, address: int, size: int, _value: int, _key: int) -> None:
+    def _on_read(
+        self, _engine: Engine, _access: int, address: int, size: int, _value: int, _key: int
+    ) -> None:
         self._on_access(address, size, write=False)
 
     def _on_access(self, physical: int, size: int, *, write: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import unicorn as un
 from unicorn import ppc_const as uc
@@ -26,7 +26,12 @@ MODELS = {
     "7457": uc.UC_CPU_PPC32_7457_V1_2,
 }
 
-_TLB_SETUP = {"440": tlb.setup_440, "e500v1": tlb.setup_e500, "e500v2": tlb.setup_e500, "e500mc": tlb.setup_e500}
+_TLB_SETUP = {
+    "440": tlb.setup_440,
+    "e500v1": tlb.setup_e500,
+    "e500v2": tlb.setup_e500,
+    "e500mc": tlb.setup_e500,
+}
 
 DEVICES = DeviceRegion(0xF000_0000, 0x1000, "console and exit device")
 CONSOLE, EXIT = 0x0, 0x8
@@ -36,7 +41,6 @@ SCRATCH = Region(0xFFFF_F000, 0x1000, "debugger's scratch page")
 """Where the few instructions lie that reach what the engine has no call for."""
 _MFSPR, _MTSPR = SCRATCH.start + 0x800, SCRATCH.start + 0x804
 
-_END = 0xFFFF_FFFF_FFFF_FFFF
 _TRANSLATE_READ, _TRANSLATE_FETCH = un.UC_PROT_READ, un.UC_PROT_EXEC
 
 
@@ -54,7 +58,7 @@ DIRECT = _direct()
 class PpcEmulator:
     """One PowerPC guest on the emulator; implements :class:`kvmgdb.arch.emulator.EmulatorPort`."""
 
-    direct = DIRECT
+    direct: Mapping[str, int] = DIRECT
     nop = struct.pack(">I", instructions.NOP)
     halt_opcode: bytes | None = None
     regions: tuple[Region, ...] = (SCRATCH,)
@@ -63,8 +67,10 @@ class PpcEmulator:
     def __init__(self, variant: str) -> None:
         self._variant = variant
         self._sprs = SPRS[variant]
-        self.computed = {name: self._spr_register(name, number) for name, number in self._sprs.items()}
-        self._write_scratch: Callable[[int, bytes], None] | None = None
+        self.computed: Mapping[str, ComputedRegister] = {
+            name: self._spr_register(name, number) for name, number in self._sprs.items()
+        }
+        self._write_scratch: Callable[[int, bytes], None]
 
     def create(self) -> Engine:
         """An engine with the core's model, translation off for now."""
@@ -91,7 +97,7 @@ class PpcEmulator:
         if setup is not None:
             code = setup()
             memory(SCRATCH.start, struct.pack(f">{len(code)}I", *code))
-            engine.emu_start(SCRATCH.start, _END, 0, len(code))
+            engine.emu_start(SCRATCH.start, 0, 0, len(code))
         for number in DIRECT.values():
             engine.reg_write(number, 0)
         engine.reg_write(uc.UC_PPC_REG_PC, start.entry)
@@ -121,7 +127,9 @@ class PpcEmulator:
         """The engine leaves the pc past the instruction; it is put back on it, or where a handler
         would return to."""
         pc = (self.resume_pc(engine) - 4) & 0xFFFF_FFFF
-        found = exceptions.make(number, pc, self._is_trap(engine, pc, read), self._fault_address(engine, number))
+        found = exceptions.make(
+            number, pc, self._is_trap(engine, pc, read), self._fault_address(engine, number)
+        )
         engine.reg_write(uc.UC_PPC_REG_PC, found.return_pc)
         return found
 
@@ -134,7 +142,9 @@ class PpcEmulator:
         return physical is not None and instructions.is_trap(int.from_bytes(read(physical, 4), "big"))
 
     def _fault_address(self, engine: Engine, number: int) -> int | None:
-        register = "dear" if number == exceptions.DATA_TLB else "dar" if number == exceptions.DATA_STORAGE else ""
+        register = (
+            "dear" if number == exceptions.DATA_TLB else "dar" if number == exceptions.DATA_STORAGE else ""
+        )
         return self._read_spr(engine, self._sprs[register]) if register in self._sprs else None
 
     # -- SPRs: the engine has no calls for them, so the instruction itself is executed ----------------
@@ -152,14 +162,13 @@ class PpcEmulator:
 
     def _execute(self, engine: Engine, address: int, word: int, value: int) -> int:
         """Execute one privileged instruction on r3, and leave everything else as it was."""
-        assert self._write_scratch is not None
         kept = [(number, engine.reg_read(number)) for number in _CLOBBERED]
         engine.ctl_set_tlb_mode(un.UC_TLB_VIRTUAL)
         engine.reg_write(uc.UC_PPC_REG_MSR, 0)
         engine.reg_write(uc.UC_PPC_REG_3, value)
         self._write_scratch(address, struct.pack(">I", word))
         engine.ctl_remove_cache(address, address + 4)
-        engine.emu_start(address, _END, 0, 1)
+        engine.emu_start(address, 0, 0, 1)
         result: int = engine.reg_read(uc.UC_PPC_REG_3)
         for number, old in kept:
             engine.reg_write(number, old)

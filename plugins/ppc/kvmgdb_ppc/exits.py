@@ -54,10 +54,23 @@ _HITS = (
 _STEP_OR_SOFTWARE = (Hit(Event.STEP_OR_SOFTWARE_BREAKPOINT),)
 
 
+BYTE_ORDERS: tuple[ByteOrder, ...] = ("big", "little")
+
+
+def _plausible(payload: bytes, byteorder: ByteOrder) -> bool:
+    """Look for a status a kernel writes, and an address where programs or Linux' kernel are."""
+    values = FORM.unpack(payload[: FORM.size].ljust(FORM.size, b"\0"), byteorder)
+    address = values["address"]
+    near = address >> 32 == 0 or address >> 60 == 0xC
+    return near and not values["status"] & ~STATUS.named and not values["reserved"]
+
+
 class BookEExitDecoder:
     """Debug exits of the embedded cores."""
 
     form = FORM
+    byteorders = BYTE_ORDERS
+    plausible = staticmethod(_plausible)
 
     def __init__(self, variant: str) -> None:
         self.layout: DebugLayout = debugregs.debug_layout(variant)
@@ -87,6 +100,8 @@ class Book3SExitDecoder:
     """Debug exits of the desktop and server processors."""
 
     form = FORM
+    byteorders = BYTE_ORDERS
+    plausible = staticmethod(_plausible)
 
     def __init__(self, variant: str) -> None:
         self.layout: DebugLayout = debugregs.debug_layout(variant)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from kvmgdb.arch.breakpoints import BreakpointEncoding, TrapInstruction
 from kvmgdb.arch.emulator import EmulatorPort
+from kvmgdb.arch.exits import ExitDecoder
 from kvmgdb.arch.identity import ArchId, ArchInfo, ElfMatch, Variant
+from kvmgdb.arch.layout import DebugLayout
 from kvmgdb.arch.registers import RegisterFile
 from kvmgdb.hookspec import hookimpl
 
@@ -63,6 +65,26 @@ def kvmgdb_registers(arch: ArchId) -> RegisterFile | None:
 def kvmgdb_breakpoint_encoding(arch: ArchId) -> BreakpointEncoding | None:
     """Trap words, and watchpoints that report before the access."""
     return BREAKPOINTS if arch.name == NAME else None
+
+
+@hookimpl
+def kvmgdb_debug_layout(arch: ArchId) -> DebugLayout | None:
+    """The debug registers, as tables."""
+    if arch.name != NAME:
+        return None
+    from kvmgdb_ppc.debugregs import debug_layout
+
+    return debug_layout(arch.variant)
+
+
+@hookimpl
+def kvmgdb_exit_decoder(arch: ArchId) -> ExitDecoder | None:
+    """What reads KVM's payload."""
+    if arch.name != NAME:
+        return None
+    from kvmgdb_ppc.exits import exit_decoder
+
+    return exit_decoder(arch.variant)
 
 
 @hookimpl

@@ -23,7 +23,8 @@ WITHOUT_FPU = frozenset({"e500v1", "e500v2"})
 def _bits(names: str) -> tuple[FlagField, ...]:
     """``"EE:15"`` -> a field; places count from the least significant bit, as gdb does."""
     return tuple(
-        FlagField(name, int(place), int(place)) for name, _, place in (n.partition(":") for n in names.split())
+        FlagField(name, int(place), int(place))
+        for name, _, place in (n.partition(":") for n in names.split())
     )
 
 
@@ -31,7 +32,9 @@ def _bits(names: str) -> tuple[FlagField, ...]:
 MSR_CLASSIC = FlagsType(
     "msr_flags",
     4,
-    _bits("LE:0 RI:1 PM:2 DR:4 IR:5 IP:6 FE1:8 BE:9 SE:10 FE0:11 ME:12 FP:13 PR:14 EE:15 ILE:16 POW:18 VEC:25"),
+    _bits(
+        "LE:0 RI:1 PM:2 DR:4 IR:5 IP:6 FE1:8 BE:9 SE:10 FE0:11 ME:12 FP:13 PR:14 EE:15 ILE:16 POW:18 VEC:25"
+    ),
 )
 MSR_BOOKE = FlagsType(
     "msr_flags",

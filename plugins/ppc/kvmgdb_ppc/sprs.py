@@ -91,14 +91,21 @@ _CLASSIC: Sprs = _COMMON | {
     "iabr": 1010,
 }
 
-_PMCS: Sprs = {"mmcr0": 952, **_run("pmc", 953, 2, start=1), "sia": 955, "mmcr1": 956, **_run("pmc", 957, 2, start=3)}
+_PMCS: Sprs = {
+    "mmcr0": 952,
+    **_run("pmc", 953, 2, start=1),
+    "sia": 955,
+    "mmcr1": 956,
+    **_run("pmc", 957, 2, start=3),
+}
 
 SPRS: dict[str, Sprs] = {
     "440": _440,
     "e500v1": _E500 | _SPE,
     "e500v2": _E500 | _SPE,
     "e500mc": _E500,
-    "603e": _CLASSIC | {"dmiss": 976, "dcmp": 977, "hash1": 978, "hash2": 979, "imiss": 980, "icmp": 981, "rpa": 982},
+    "603e": _CLASSIC
+    | {"dmiss": 976, "dcmp": 977, "hash1": 978, "hash2": 979, "imiss": 980, "icmp": 981, "rpa": 982},
     "750": _CLASSIC | _PMCS | {"dabr": 1013, "l2cr": 1017, "ictc": 1019},
     "7457": _CLASSIC | _PMCS | {"dabr": 1013, "l2cr": 1017, "ictc": 1019, "msscr0": 1014},
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import unicorn as un
 from unicorn import x86_const as uc
@@ -11,9 +11,10 @@ from kvmgdb.arch.emulator import ComputedRegister, Engine, Read
 from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb.errors import MemoryFault
-from kvmgdb_x86 import exceptions, modes, paging, segments
-from kvmgdb_x86.emulator_registers import COMPUTED, DIRECT, EFER
+from kvmgdb_x86 import exceptions, modes, paging
+from kvmgdb_x86.emulator_registers import DIRECT, EFER, computed_registers
 from kvmgdb_x86.engine_mode import register_mode, use_64_bit_registers
+from kvmgdb_x86.engine_state import EngineState
 
 CONSOLE_PORT = 0xE9
 """A byte written here is printed (the debug console of Bochs and QEMU)."""
@@ -40,8 +41,7 @@ _RESERVED_ONE = 2  # EFLAGS bit 1
 class X86Emulator:
     """One x86 guest on the emulator; implements :class:`kvmgdb.arch.emulator.EmulatorPort`."""
 
-    direct = DIRECT
-    computed = COMPUTED
+    direct: Mapping[str, int] = DIRECT
     nop = b"\x90"
     halt_opcode: bytes | None = b"\xf4"
     regions: tuple[Region, ...] = (modes.TABLES,)
@@ -50,12 +50,15 @@ class X86Emulator:
     def __init__(self, variant: str) -> None:
         self._mode = modes.MODES[variant]
         self._engine_mode = _ENGINE_MODES[variant]
+        self._state: EngineState
+        self.computed: Mapping[str, ComputedRegister] = computed_registers(lambda: self._state)
 
     def create(self) -> Engine:
         """An engine in the start state's mode, with 64-bit register calls."""
         engine = un.Uc(un.UC_ARCH_X86, self._engine_mode)
         engine.reg_read(uc.UC_X86_REG_EFLAGS)  # the first call builds the processor, by this mode
         use_64_bit_registers(engine, self._engine_mode)
+        self._state = EngineState(engine)
         return engine
 
     def connect(self, engine: Engine, devices: Devices) -> None:
@@ -112,7 +115,7 @@ class X86Emulator:
 
     def linear_pc(self, engine: Engine, read: Read) -> int:
         """CS base + RIP."""
-        return COMPUTED["cs_base"].read(engine, read) + self.resume_pc(engine)
+        return self._state.code_base + self.resume_pc(engine)
 
     def translate(self, engine: Engine, address: int, read: Read) -> int | None:
         """A walk of the page tables; None also where a table lies outside memory."""
@@ -134,9 +137,12 @@ class X86Emulator:
         """The vector is the engine's number; for traps RIP is already past the instruction."""
         pc = self.linear_pc(engine, read)
         rip = self.resume_pc(engine)
+        self._state.clear_exception()
         fault_address = engine.reg_read(uc.UC_X86_REG_CR2) if number == exceptions.PAGE_FAULT else None
         return exceptions.make(number, pc, rip, fault_address)
 
     def invalid_instruction(self, engine: Engine, read: Read) -> GuestException:
         """#UD."""
-        return exceptions.make(exceptions.INVALID_OPCODE, self.linear_pc(engine, read), self.resume_pc(engine))
+        return exceptions.make(
+            exceptions.INVALID_OPCODE, self.linear_pc(engine, read), self.resume_pc(engine)
+        )

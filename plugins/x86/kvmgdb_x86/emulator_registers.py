@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from unicorn import UC_MODE_16, UC_MODE_32, UC_MODE_64
 from unicorn import x86_const as uc
 
 from kvmgdb.arch.emulator import ComputedRegister, Engine, Read
-from kvmgdb.errors import MemoryFault
-from kvmgdb_x86 import paging, segments
+from kvmgdb_x86 import modes
 from kvmgdb_x86.engine_mode import register_mode
+from kvmgdb_x86.engine_state import SEGMENTS, EngineState, Segment
 from kvmgdb_x86.registers import GENERAL_32, GENERAL_64
 
 EFER = 0xC000_0080
@@ -23,15 +25,6 @@ _MSRS = {
 }
 """SDM vol. 4, "Model-Specific Registers"."""
 
-_SELECTORS = {
-    "cs": uc.UC_X86_REG_CS,
-    "ss": uc.UC_X86_REG_SS,
-    "ds": uc.UC_X86_REG_DS,
-    "es": uc.UC_X86_REG_ES,
-    "fs": uc.UC_X86_REG_FS,
-    "gs": uc.UC_X86_REG_GS,
-}
-
 
 def _number(name: str) -> int:
     value: int = getattr(uc, f"UC_X86_REG_{name.upper()}")
@@ -43,6 +36,7 @@ def _direct() -> dict[str, int]:
     # The engine's calls are 64-bit ones in every mode; the 32-bit file shows their low halves.
     names |= {name: _number("r" + name[1:]) for name in GENERAL_32}
     names |= {"rip": uc.UC_X86_REG_RIP, "eip": uc.UC_X86_REG_RIP, "eflags": uc.UC_X86_REG_EFLAGS}
+    names |= {name: _number(name) for name in SEGMENTS}
     names |= {f"xmm{index}": _number(f"xmm{index}") for index in range(16)}
     names |= {f"st{index}": _number(f"st{index}") for index in range(8)}
     names |= {"fctrl": uc.UC_X86_REG_FPCW, "fstat": uc.UC_X86_REG_FPSW, "ftag": uc.UC_X86_REG_FPTAG}
@@ -56,54 +50,24 @@ def _direct() -> dict[str, int]:
 DIRECT = _direct()
 
 
-def segment_state(engine: Engine) -> segments.SegmentState:
-    """What the meaning of a selector depends on."""
-    return segments.SegmentState(
-        cr0=engine.reg_read(uc.UC_X86_REG_CR0),
-        eflags=engine.reg_read(uc.UC_X86_REG_EFLAGS),
-        efer=engine.msr_read(EFER),
-        gdtr_base=engine.reg_read(uc.UC_X86_REG_GDTR)[1],
-        gdtr_limit=engine.reg_read(uc.UC_X86_REG_GDTR)[2],
-        ldtr_base=engine.reg_read(uc.UC_X86_REG_LDTR)[1],
-        cs=engine.reg_read(uc.UC_X86_REG_CS),
-    )
+State = Callable[[], EngineState]
+"""The port's engine state, once there is an engine."""
 
 
-def linear_reader(engine: Engine, read: Read) -> segments.ReadLinear:
-    """Reads linear memory (a descriptor never crosses a page that is not mapped with it)."""
-    state = paging.PagingState(
-        engine.reg_read(uc.UC_X86_REG_CR0),
-        engine.reg_read(uc.UC_X86_REG_CR3),
-        engine.reg_read(uc.UC_X86_REG_CR4),
-        engine.msr_read(EFER),
-    )
-
-    def read_linear(address: int, length: int) -> bytes | None:
-        try:
-            physical = paging.translate(state, address, read)
-            return read(physical, length) if physical is not None else None
-        except MemoryFault:
-            return None
-
-    return read_linear
+def _hidden(state: State, name: str, part: Callable[[Segment], int]) -> ComputedRegister:
+    return ComputedRegister(lambda engine, read: part(state().segment(name)), None)
 
 
-def _base(selector: int) -> ComputedRegister:
-    def get(engine: Engine, read: Read) -> int:
-        state = segment_state(engine)
-        return segments.base(state, engine.reg_read(selector), linear_reader(engine, read))
+def _selector(state: State, name: str) -> ComputedRegister:
+    register = _number(name)
 
-    return ComputedRegister(get, None)
-
-
-def _selector(register: int) -> ComputedRegister:
     def put(engine: Engine, value: int) -> None:
-        state = segment_state(engine)
-        mode = UC_MODE_16 if state.real else UC_MODE_64 if state.efer & segments.EFER_LMA else UC_MODE_32
-        with register_mode(engine, mode):
+        real = not engine.reg_read(uc.UC_X86_REG_CR0) & modes.CR0_PE
+        long = engine.msr_read(EFER) & modes.EFER_LMA
+        with register_mode(engine, UC_MODE_16 if real else UC_MODE_64 if long else UC_MODE_32):
             engine.reg_write(register, value & 0xFFFF)
 
-    return ComputedRegister(lambda engine, read: int(engine.reg_read(register)), put)
+    return ComputedRegister(lambda engine, read: state().segment(name).selector, put)
 
 
 def _msr(number: int) -> ComputedRegister:
@@ -127,18 +91,33 @@ def _table(register: int, part: int) -> ComputedRegister:
     return ComputedRegister(get, put)
 
 
+def _float(index: int) -> ComputedRegister:
+    """ST(index): the engine takes it as mantissa and exponent."""
+    register = _number(f"st{index}")
+
+    def put(engine: Engine, value: int) -> None:
+        engine.reg_write(register, (value & (1 << 64) - 1, value >> 64))
+
+    def get(engine: Engine, read: Read) -> int:
+        mantissa, exponent = engine.reg_read(register)
+        return int(exponent) << 64 | int(mantissa)
+
+    return ComputedRegister(get, put)
 
 
-COMPUTED: dict[str, ComputedRegister] = {
-    **{name: _selector(register) for name, register in _SELECTORS.items()},
-    **{f"{name}_base": _base(register) for name, register in _SELECTORS.items() if name not in ("fs", "gs")},
-    **{name: _msr(number) for name, number in _MSRS.items()},
-    "gdtr_base": _table(uc.UC_X86_REG_GDTR, 1),
-    "gdtr_limit": _table(uc.UC_X86_REG_GDTR, 2),
-    "idtr_base": _table(uc.UC_X86_REG_IDTR, 1),
-    "idtr_limit": _table(uc.UC_X86_REG_IDTR, 2),
-    "ldtr": _table(uc.UC_X86_REG_LDTR, 0),
-    "ldtr_base": _table(uc.UC_X86_REG_LDTR, 1),
-    "tr": _table(uc.UC_X86_REG_TR, 0),
-    "tr_base": _table(uc.UC_X86_REG_TR, 1),
-}
+def computed_registers(state: State) -> dict[str, ComputedRegister]:
+    """The registers that are not simply numbered."""
+    return {
+        **{name: _selector(state, name) for name in SEGMENTS},
+        **{f"{name}_base": _hidden(state, name, lambda s: s.base) for name in ("es", "cs", "ss", "ds")},
+        **{f"st{index}": _float(index) for index in range(8)},
+        **{name: _msr(number) for name, number in _MSRS.items()},
+        "gdtr_base": _table(uc.UC_X86_REG_GDTR, 1),
+        "gdtr_limit": _table(uc.UC_X86_REG_GDTR, 2),
+        "idtr_base": _table(uc.UC_X86_REG_IDTR, 1),
+        "idtr_limit": _table(uc.UC_X86_REG_IDTR, 2),
+        "ldtr": _table(uc.UC_X86_REG_LDTR, 0),
+        "ldtr_base": _table(uc.UC_X86_REG_LDTR, 1),
+        "tr": _table(uc.UC_X86_REG_TR, 0),
+        "tr_base": _table(uc.UC_X86_REG_TR, 1),
+    }

@@ -48,7 +48,7 @@ _SLOT_HITS = tuple((1 << n, Hit(Event.HARDWARE_BREAKPOINT, f"DR{n}")) for n in r
 _STALE_DR6 = Quirk("stale-dr6", "dr6 is stale: on a #BP exit KVM writes only exception and pc")
 _STALE_DR7 = Quirk("stale-dr7", "dr7 is stale: on a #BP exit KVM writes only exception and pc")
 _DR7_UNWRITTEN = Quirk(
-    "dr7-unwritten", "dr7 lacks its always-one bit 10: this host never writes it, so it says nothing"
+    "dr7-unwritten", "dr7 lacks its always-one bit 10: this host never writes it, so it says nothing", "dr7"
 )
 _RTM = Quirk(
     "active-low-rtm",
@@ -61,6 +61,8 @@ _BLD = Quirk(
 
 class X86ExitDecoder:
     """Debug exits of one x86 variant."""
+
+    byteorders: tuple[ByteOrder, ...] = ("little",)
 
     def __init__(self, variant: str) -> None:
         self.layout: DebugLayout = debugregs.debug_layout(variant)
@@ -75,6 +77,11 @@ class X86ExitDecoder:
                 PayloadField("dr7", 24, 8, registers["DR7"]),
             ),
         )
+
+    def plausible(self, payload: bytes, byteorder: ByteOrder) -> bool:
+        """Look for an exception number of a debug exit, and padding that is zero."""
+        head = payload[:8]
+        return byteorder == "little" and head in (b"\1\0\0\0\0\0\0\0", b"\3\0\0\0\0\0\0\0")
 
     def decode(self, payload: bytes, byteorder: ByteOrder) -> DecodedExit:
         """Read a payload (see :class:`kvmgdb.arch.exits.ExitDecoder`)."""

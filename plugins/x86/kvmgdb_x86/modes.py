@@ -19,7 +19,11 @@ CODE_32, DATA_32, CODE_64 = 0x08, 0x10, 0x18
 """Selectors in the start-up GDT."""
 
 # SDM vol. 3, "Segment Descriptors": base 0, limit 4 GiB; present, ring 0, code or data, accessed.
-_DESCRIPTORS = {CODE_32: 0x00CF_9B00_0000_FFFF, DATA_32: 0x00CF_9300_0000_FFFF, CODE_64: 0x00AF_9B00_0000_FFFF}
+_DESCRIPTORS = {
+    CODE_32: 0x00CF_9B00_0000_FFFF,
+    DATA_32: 0x00CF_9300_0000_FFFF,
+    CODE_64: 0x00AF_9B00_0000_FFFF,
+}
 
 GDT_LIMIT = 0x1F
 

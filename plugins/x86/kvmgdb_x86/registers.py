@@ -51,7 +51,8 @@ EFLAGS = FlagsType(
     "i386_eflags",
     4,
     _bits(
-        "CF:0 PF:2 AF:4 ZF:6 SF:7 TF:8 IF:9 DF:10 OF:11 IOPL:12-13 NT:14 RF:16 VM:17 AC:18 VIF:19 VIP:20 ID:21"
+        "CF:0 PF:2 AF:4 ZF:6 SF:7 TF:8 IF:9 DF:10 OF:11 IOPL:12-13 NT:14 RF:16 VM:17 AC:18 VIF:19 "
+        "VIP:20 ID:21"
     ),
 )
 MXCSR = FlagsType(

@@ -1,0 +1,138 @@
+"""Processor state of the engine that its calls do not give: segment bases, the exception in flight.
+
+These are fields of the emulator's own structure (``CPUX86State``), at offsets that are not promised.  So
+nothing is assumed: registers that do have calls are given marks, the structure is found by the first
+marks (read through ``/proc/self/mem``, which cannot fault), each field by the marks beside it, and what is
+found is checked.  Unicorn's version is pinned; should another one get here, it is told apart.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from unicorn import x86_const as uc
+
+from kvmgdb.arch.emulator import Engine
+from kvmgdb.errors import BackendError
+
+SEGMENTS = ("es", "cs", "ss", "ds", "fs", "gs")
+"""The order of the segment registers, everywhere on x86 (SDM vol. 2, "Sreg")."""
+
+_HANDLE_SIZE = 0x4000  # the engine's handle: 14.6 KiB in 2.1.4, searched for the pointer to the processor
+_SEARCH_SIZE = 0x10000  # how far behind such a pointer the processor's state may begin
+_STATE_SIZE = 0x4000  # how much of the state is looked at
+
+_SEGMENT_SIZE = 24  # selector u32, padding, base u64, limit u32, flags u32
+_NO_EXCEPTION = 0xFFFF_FFFF
+
+_MARKS = tuple(0x6B76_6D67_6462_0000 + i for i in range(10))
+_GENERAL = (uc.UC_X86_REG_RAX, uc.UC_X86_REG_RCX, uc.UC_X86_REG_RDX, uc.UC_X86_REG_RBX)
+_BASES = (uc.UC_X86_REG_FS_BASE, uc.UC_X86_REG_GS_BASE)
+_DEBUG = (uc.UC_X86_REG_DR0, uc.UC_X86_REG_DR1, uc.UC_X86_REG_DR2, uc.UC_X86_REG_DR3)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment register with its hidden part."""
+
+    selector: int
+    base: int
+    limit: int
+    flags: int
+    """The high word of the descriptor: type, S, DPL, P, L, D, G."""
+
+
+class EngineState:
+    """The fields, of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Find them; the registers used as marks are left at zero.
+
+        Raises:
+            BackendError: this Unicorn keeps them otherwise.
+        """
+        marks = dict(zip(_GENERAL + _BASES + _DEBUG, _MARKS, strict=True))
+        for register, mark in marks.items():
+            engine.reg_write(register, mark)
+        start = _find_state(engine, _pack(marks[r] for r in _GENERAL))
+        state = ctypes.string_at(start, _STATE_SIZE)
+        fs_base = state.find(_pack((marks[_BASES[0]],)))
+        debug = state.find(_pack(marks[r] for r in _DEBUG))
+        for register in marks:
+            engine.reg_write(register, 0)
+        segments = fs_base - 8 - SEGMENTS.index("fs") * _SEGMENT_SIZE
+        gs_mark = state[fs_base + _SEGMENT_SIZE : fs_base + _SEGMENT_SIZE + 8]
+        # CPUX86State: int error_code, exception_is_int; u64 exception_next_eip, dr[8]; four pointers;
+        # int old_exception.
+        old_exception = debug + 64 + 32
+        found = state[old_exception : old_exception + 4] if debug > 16 else b""
+        if segments < 0 or gs_mark != _pack((marks[_BASES[1]],)) or found != struct.pack("<I", _NO_EXCEPTION):
+            raise BackendError(_WRONG_VERSION)
+        self._segments = (ctypes.c_char * (_SEGMENT_SIZE * len(SEGMENTS))).from_address(start + segments)
+        self._error_code = ctypes.c_uint32.from_address(start + debug - 16)
+        self._old_exception = ctypes.c_uint32.from_address(start + old_exception)
+
+    def segment(self, name: str) -> Segment:
+        """One segment register, as the processor uses it."""
+        offset = SEGMENTS.index(name) * _SEGMENT_SIZE
+        return Segment(*struct.unpack_from("<I4xQII", self._segments, offset))
+
+    @property
+    def code_base(self) -> int:
+        """The base of CS."""
+        base: int = struct.unpack_from("<Q", self._segments, SEGMENTS.index("cs") * _SEGMENT_SIZE + 8)[0]
+        return base
+
+    def set_segment(self, name: str, segment: Segment) -> None:
+        """Load a segment register, hidden part and all.  CS also decides the width of code, which the
+        engine keeps elsewhere: load CS through the engine's call too.
+        """
+        offset = SEGMENTS.index(name) * _SEGMENT_SIZE
+        struct.pack_into(
+            "<I4xQII", self._segments, offset, segment.selector, segment.base, segment.limit, segment.flags
+        )
+
+    @property
+    def error_code(self) -> int:
+        """The error code of the last exception that has one."""
+        return self._error_code.value
+
+    def clear_exception(self) -> None:
+        """Forget the exception in flight.
+
+        The engine believes it is still being delivered, since it never delivers any: the next one would
+        be taken for a double fault, and the one after for a triple fault, without a word.
+        """
+        self._old_exception.value = _NO_EXCEPTION
+
+
+_WRONG_VERSION = (
+    "this Unicorn does not keep its processor state as version 2.1.4 does: install unicorn==2.1.4"
+)
+
+
+def _pack(values: Iterator[int] | tuple[int, ...]) -> bytes:
+    return b"".join(value.to_bytes(8, "little") for value in values)
+
+
+def _find_state(engine: Engine, marks: bytes) -> int:
+    """The address of the processor's state, which begins with the general registers."""
+    seen = set()
+    with open("/proc/self/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - a raw descriptor is wanted
+        fd = memory.fileno()
+        handle = os.pread(fd, _HANDLE_SIZE, engine._uch.value)
+        for (pointer,) in struct.iter_unpack("<Q", handle[: len(handle) // 8 * 8]):
+            if pointer in seen or not 0x1000 <= pointer < 1 << 47:
+                continue
+            seen.add(pointer)
+            try:
+                place = os.pread(fd, _SEARCH_SIZE, pointer).find(marks)
+            except OSError:
+                continue  # not a pointer
+            if place >= 0:
+                return int(pointer) + place
+    raise BackendError(_WRONG_VERSION)
