@@ -17,12 +17,13 @@ from enum import Enum
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.monitor import MonitorCommand
-from kvmgdb.arch.stops import Signal, Stop, StopKind
+from kvmgdb.arch.stops import GuestException, Signal, Stop, StopKind
 from kvmgdb.breakpoints import BreakpointTable
 from kvmgdb.errors import RspError
 from kvmgdb.guest import Guest
-from kvmgdb.policy import Policy
+from kvmgdb.policy import Policy, UnclaimedExits
 from kvmgdb.rsp import replies
+from kvmgdb.traps import WrittenTraps
 
 EXITS_KEPT = 200
 """How many stops ``monitor exits`` can look back on: a screenful or some, at no cost."""
@@ -129,6 +130,13 @@ class Session:
     exit_count: int = 0
     console_flush: Callable[[], None] = lambda: None
     """Shows what the guest has printed of a line so far; called at every stop."""
+    traps: WrittenTraps = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have the backend ask this session whose an exception is."""
+        self.traps = WrittenTraps(self.guest.arch.breakpoints)
+        self.guest.backend.hand_back = self._hand_back
+        self.guest.backend.on_delivered = self._on_delivered
 
     def move(self, trigger: Trigger) -> None:
         """Change state.
@@ -153,8 +161,35 @@ class Session:
         """A refusal, with its reason where gdb can show it."""
         return replies.error(problem, "error-message+" in self.features)
 
+    def _hand_back(self, exception: GuestException) -> bool:
+        """Whether the guest's own handler gets it.  Ours are gdb's traps; other debug events go by the
+        policy; everything else is the guest's.
+        """
+        if exception.pc in self.traps:
+            return False
+        return not exception.debug or self.policy.unclaimed_exits is UnclaimedExits.GUEST
+
+    def _on_delivered(self, exception: GuestException) -> None:
+        stop = Stop(StopKind.EXCEPTION, exception.pc, exception.signal, exception.name)
+        self.record(stop, f"to the guest: {exception.name}{exception.detail}")
+
+    def _claim_trap(self, stop: Stop) -> Stop:
+        """A trap gdb wrote is its breakpoint.  A gdb that knows ``swbreak`` expects the program counter
+        on the breakpoint already; an older one moves it back itself.
+        """
+        if stop.instruction not in self.traps or stop.instruction is None:
+            return stop
+        if "swbreak+" in self.features and stop.pc != stop.instruction:
+            registers = self.guest.arch.registers
+            [pc] = self.guest.backend.read_registers([registers.pc])
+            self.guest.backend.write_register(registers.pc, pc - (stop.pc - stop.instruction))
+        reason = f"gdb's own trap at {stop.instruction:#x}"
+        return Stop(StopKind.BREAKPOINT, stop.instruction, reason=reason, address=stop.instruction)
+
     def on_stop(self, stop: Stop) -> bytes:
         """Take note of a stop; the stop reply."""
+        if stop.kind is StopKind.EXCEPTION:
+            stop = self._claim_trap(stop)
         self.last_stop = stop
         self.console_flush()
         self.move(Trigger.GUEST_EXIT if stop.kind is StopKind.EXIT else Trigger.STOP)

@@ -79,6 +79,12 @@ class EmulatorPort(Protocol):
         """What the engine's interrupt callback with ``number`` means."""
         ...
 
+    def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
+        """Hand the exception the last run ended with to the guest's own handler, as the processor
+        would; None when done, else why it has none, as a clause.
+        """
+        ...
+
     def invalid_instruction(self, engine: Engine, read: Read) -> GuestException:
         """What an instruction the engine cannot decode means."""
         ...

@@ -7,8 +7,11 @@ would decide it.
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Protocol
 
 from kvmgdb.arch.arming import ArmedSlot
@@ -68,53 +71,71 @@ class PayloadField:
     """Whether it is a code or data address."""
 
 
-@dataclass(frozen=True, slots=True)
+_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
+
+
+@dataclass(frozen=True)
 class PayloadForm:
     """``struct kvm_debug_exit_arch`` of one architecture."""
 
     arch: str
     fields: tuple[PayloadField, ...]
+    """In the order of their offsets."""
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes from the start to the end of the last field."""
         return max((field.offset + field.size for field in self.fields), default=0)
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The fields' names, in order."""
+        return tuple(field.name for field in self.fields)
+
+    @cached_property
+    def _structs(self) -> dict[ByteOrder, struct.Struct]:
+        form, at = "", 0
+        for field in self.fields:
+            form += f"{field.offset - at}x{_CODES[field.size]}"
+            at = field.offset + field.size
+        return {"little": struct.Struct("<" + form), "big": struct.Struct(">" + form)}
+
     def unpack(self, payload: bytes, byteorder: ByteOrder) -> dict[str, int]:
-        """Field name -> value.
+        """Read the fields: name -> value.
 
         Raises:
             PayloadError: the payload is too short; the message names the field that is cut off.
         """
-        for field in self.fields:
-            if field.offset + field.size > len(payload):
-                raise PayloadError(
-                    f"the {self.arch} payload ends at byte {len(payload)}, inside {field.name} "
-                    f"(bytes {field.offset} to {field.offset + field.size - 1}): it needs {self.size} bytes"
-                )
-        return {
-            field.name: int.from_bytes(payload[field.offset : field.offset + field.size], byteorder)
-            for field in self.fields
-        }
+        try:
+            return dict(zip(self.names, self._structs[byteorder].unpack_from(payload), strict=True))
+        except struct.error:
+            raise PayloadError(self._cut_off(len(payload))) from None
 
-    def pack(self, values: dict[str, int], byteorder: ByteOrder) -> bytes:
+    def _cut_off(self, length: int) -> str:
+        field = next(f for f in self.fields if f.offset + f.size > length)
+        return (
+            f"the {self.arch} payload ends at byte {length}, inside {field.name} "
+            f"(bytes {field.offset} to {field.offset + field.size - 1}): it needs {self.size} bytes"
+        )
+
+    def pack(self, values: Mapping[str, int], byteorder: ByteOrder) -> bytes:
         """Make a payload; fields that are not named are 0.
 
         Raises:
             PayloadError: an unknown name, or a value that does not fit.
         """
-        known = {field.name: field for field in self.fields}
-        data = bytearray(self.size)
-        for name, value in values.items():
-            if name not in known:
+        try:
+            data = self._structs[byteorder].pack(*(values.get(name, 0) for name in self.names))
+        except struct.error:
+            wrong = next(f for f in self.fields if not 0 <= values.get(f.name, 0) < 1 << (8 * f.size))
+            text = f"{wrong.name} has {wrong.size} bytes and {values[wrong.name]:#x} does not fit"
+            raise PayloadError(text) from None
+        for name in values:
+            if name not in self.names:
                 raise PayloadError(
-                    f"the {self.arch} payload has no field {name!r}: it has {', '.join(known)}"
+                    f"the {self.arch} payload has no field {name!r}: it has {', '.join(self.names)}"
                 )
-            field = known[name]
-            if value < 0 or value >> (8 * field.size):
-                raise PayloadError(f"{name} has {field.size} bytes and {value:#x} does not fit")
-            data[field.offset : field.offset + field.size] = value.to_bytes(field.size, byteorder)
-        return bytes(data)
+        return data
 
 
 @dataclass(frozen=True, slots=True)

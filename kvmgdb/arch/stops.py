@@ -53,6 +53,8 @@ class Stop:
     """The data address of a watchpoint hit, the code address of a breakpoint, the address that is
     not mapped."""
     breakpoint: BreakpointKind | None = None
+    instruction: int | None = None
+    """The instruction that raised an exception."""
     status: int | None = None
     """What the guest gave its exit device."""
 
@@ -73,3 +75,5 @@ class GuestException:
     detail: str = field(default="")
     address: int | None = None
     """The data address a page fault names."""
+    debug: bool = False
+    """Whether it is a debug event (a trap instruction, a step, a debug register): policy decides whose."""

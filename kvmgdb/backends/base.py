@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HandBack = Callable[[GuestException], bool]
 """Asked of every exception the guest raises: True to let the guest's own handler have it."""
+OnDelivered = Callable[[GuestException], None]
+"""Told of every exception the guest's handler got."""
 
 
 class Backend(Protocol):
@@ -32,6 +34,7 @@ class Backend(Protocol):
     breakpoint_kinds: frozenset[BreakpointKind]
     """What :meth:`insert` can take."""
     hand_back: HandBack
+    on_delivered: OnDelivered
 
     def read_registers(self, names: Sequence[str]) -> list[int]:
         """Values of registers by name, in the order asked."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvmgdb.policy import SoftwareBreakpoints
 from kvmgdb.rsp import framing, packets, replies
 from kvmgdb.session import Reply, Session
 
@@ -23,7 +24,13 @@ def read(session: Session, packet: packets.ReadMemory) -> Reply:
 def write(session: Session, packet: packets.WriteMemory) -> Reply:
     """``M`` and ``X``.  gdb probes for ``X`` with a write of nothing."""
     if packet.data:
-        session.guest.write_memory(packet.address, packet.data)
+        guest = session.guest
+        if session.policy.software_breakpoints is SoftwareBreakpoints.GDB and not guest.physical:
+            before = guest.read_memory(packet.address, len(packet.data))
+            guest.write_memory(packet.address, packet.data)
+            session.traps.on_write(packet.address, before, packet.data)
+        else:
+            guest.write_memory(packet.address, packet.data)
     return Reply(replies.OK)
 
 

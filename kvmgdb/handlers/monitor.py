@@ -109,6 +109,7 @@ def _physical(session: Session, rest: str) -> str:
 
 def _reset(session: Session, _rest: str) -> str:
     session.guest.backend.reset()
+    session.traps.clear()
     session.last_stop = None
     session.move(Trigger.RESET)
     return "the guest is back at its start; make gdb look again with `maintenance flush register-cache`"

@@ -18,7 +18,8 @@ from unicorn import unicorn_const as uc
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.emulator import EmulatorPort, Engine
 from kvmgdb.arch.machine import Region, StartState
-from kvmgdb.arch.stops import GuestException, Signal, Stop, StopKind
+from kvmgdb.arch.stops import Signal, Stop, StopKind
+from kvmgdb.backends.base import HandBack, OnDelivered
 from kvmgdb.backends.emulator.arming import Arming
 from kvmgdb.backends.emulator.registers import Batch
 from kvmgdb.backends.emulator.watching import WatchHit, Watching
@@ -61,7 +62,8 @@ class EmulatorBackend:
         self._images = images
         self._start_state = StartState(images.entry, variant)
         self._console = console
-        self.hand_back: Callable[[GuestException], bool] = lambda exception: True
+        self.hand_back: HandBack = lambda _: True
+        self.on_delivered: OnDelivered = lambda _: None
         self._memory = PhysicalMemory((Region(0, memory_size, "ram"), *port.regions))
         self.regions = self._memory.regions
         self._inserted: set[tuple[BreakpointKind, int, int]] = set()
@@ -291,13 +293,20 @@ class EmulatorBackend:
             exception = port.invalid_instruction(engine, self.read_physical)
         else:
             exception = port.exception(engine, number, self.read_physical)
-        why = ""
+        reason = f"{exception.name} at {exception.pc:#x}{exception.detail}"
+        if self.hand_back(exception):
+            obstacle = port.deliver(engine, exception, self.read_physical)
+            if obstacle is None:
+                self.on_delivered(exception)
+                return None
+            reason += f": the guest has no handler ({obstacle})"
         return Stop(
             StopKind.EXCEPTION,
             self.pc(),
             exception.signal,
-            f"{exception.name} at {exception.pc:#x}{exception.detail}{why}",
+            reason,
             address=exception.address,
+            instruction=exception.pc,
         )
 
     # -- callbacks -----------------------------------------------------------------------------------

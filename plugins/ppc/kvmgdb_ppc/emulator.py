@@ -13,7 +13,8 @@ from unicorn.unicorn_py3.unicorn import uclib
 from kvmgdb.arch.emulator import ComputedRegister, Engine, Read
 from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
 from kvmgdb.arch.stops import GuestException
-from kvmgdb_ppc import exceptions, instructions, tlb
+from kvmgdb.errors import MemoryFault
+from kvmgdb_ppc import delivery, exceptions, instructions, tlb
 from kvmgdb_ppc.sprs import READ_ONLY, SPRS
 
 MODELS = {
@@ -132,6 +133,36 @@ class PpcEmulator:
         )
         engine.reg_write(uc.UC_PPC_REG_PC, found.return_pc)
         return found
+
+    def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
+        """Through SRR0/1 or CSRR0/1 and the core's vectors."""
+        msr = engine.reg_read(uc.UC_PPC_REG_MSR)
+        entry = delivery.entry(
+            self._variant, exception.vector, exceptions.cause(exception), msr, exception.return_pc
+        )
+        if entry is None or (entry.ivor is not None and entry.ivor not in self._sprs):
+            return f"{self._variant} has no vector for it"
+        vector = entry.vector
+        if entry.ivor is not None:
+            vector = self._read("ivpr", engine) & 0xFFFF_0000 | self._read(entry.ivor, engine) & 0xFFF0
+        if not self._has_code(engine, vector, read):
+            return f"there is no code at its vector {vector:#x}"
+        for name, value in entry.sprs.items():
+            self._execute(engine, _MTSPR, instructions.mtspr(self._sprs[name], 3), value)
+        engine.reg_write(uc.UC_PPC_REG_MSR, entry.msr)
+        engine.reg_write(uc.UC_PPC_REG_PC, vector)
+        return None
+
+    def _read(self, name: str, engine: Engine) -> int:
+        return self._read_spr(engine, self._sprs[name])
+
+    def _has_code(self, engine: Engine, address: int, read: Read) -> bool:
+        """A word of zeros is no instruction: memory nobody has written a handler to."""
+        physical = self.translate(engine, address, read)
+        try:
+            return physical is not None and any(read(physical, 4))
+        except MemoryFault:
+            return False
 
     def invalid_instruction(self, engine: Engine, read: Read) -> GuestException:
         """An instruction the engine does not know."""

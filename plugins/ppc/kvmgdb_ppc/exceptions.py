@@ -9,10 +9,16 @@ from dataclasses import dataclass
 
 from kvmgdb.arch.stops import GuestException, Signal
 
+DATA_STORAGE, INSTRUCTION_STORAGE = 2, 3
+ALIGNMENT = 5
 PROGRAM = 6
+FLOATING_POINT = 7
 SYSTEM_CALL = 8
-DATA_TLB = 13
-DATA_STORAGE = 2
+DATA_TLB, INSTRUCTION_TLB = 13, 14
+DEBUG = 15
+SPE_UNAVAILABLE = 32
+TRACE = 68
+INSTRUCTION_MISS, DATA_LOAD_MISS, DATA_STORE_MISS = 76, 77, 78
 ILLEGAL = 96
 
 
@@ -51,6 +57,15 @@ INTERRUPTS = {
 TRAP = Interrupt("program (trap)", Signal.TRAP)
 
 
+def cause(exception: GuestException) -> str:
+    """Why it is a program interrupt: ``illegal``, ``privileged``, ``trap``; empty for any other."""
+    if exception.vector == ILLEGAL:
+        return "illegal"
+    if exception.vector != PROGRAM:
+        return ""
+    return "trap" if exception.debug else "privileged"
+
+
 def make(number: int, pc: int, trap: bool, fault_address: int | None) -> GuestException:
     """The exception ``number``, raised by the instruction at ``pc``."""
     row = INTERRUPTS.get(number, Interrupt(f"interrupt {number}", Signal.TRAP))
@@ -65,4 +80,5 @@ def make(number: int, pc: int, trap: bool, fault_address: int | None) -> GuestEx
         return_pc=pc + 4 if row.after else pc,
         detail=detail,
         address=fault_address,
+        debug=row is TRAP or number in (DEBUG, TRACE),
     )

@@ -10,11 +10,12 @@ from unicorn import x86_const as uc
 from kvmgdb.arch.emulator import ComputedRegister, Engine, Read
 from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
 from kvmgdb.arch.stops import GuestException
-from kvmgdb.errors import MemoryFault
 from kvmgdb_x86 import exceptions, modes, paging
+from kvmgdb_x86.delivery import Cpu, obstacle
 from kvmgdb_x86.emulator_registers import DIRECT, EFER, computed_registers
 from kvmgdb_x86.engine_mode import register_mode, use_64_bit_registers
 from kvmgdb_x86.engine_state import EngineState
+from kvmgdb_x86.linear import LinearMemory
 
 CONSOLE_PORT = 0xE9
 """A byte written here is printed (the debug console of Bochs and QEMU)."""
@@ -118,20 +119,16 @@ class X86Emulator:
         return self._state.code_base + self.resume_pc(engine)
 
     def translate(self, engine: Engine, address: int, read: Read) -> int | None:
-        """A walk of the page tables; None also where a table lies outside memory."""
-        cr0 = engine.reg_read(uc.UC_X86_REG_CR0)
-        if not cr0 & paging.CR0_PG:
-            return address
-        state = paging.PagingState(
-            cr0,
+        """A walk of the page tables."""
+        return LinearMemory(self._paging(engine), read).translate(address)
+
+    def _paging(self, engine: Engine) -> paging.PagingState:
+        return paging.PagingState(
+            engine.reg_read(uc.UC_X86_REG_CR0),
             engine.reg_read(uc.UC_X86_REG_CR3),
             engine.reg_read(uc.UC_X86_REG_CR4),
             engine.msr_read(EFER),
         )
-        try:
-            return paging.translate(state, address, read)
-        except MemoryFault:
-            return None
 
     def exception(self, engine: Engine, number: int, read: Read) -> GuestException:
         """The vector is the engine's number; for traps RIP is already past the instruction."""
@@ -140,6 +137,38 @@ class X86Emulator:
         self._state.clear_exception()
         fault_address = engine.reg_read(uc.UC_X86_REG_CR2) if number == exceptions.PAGE_FAULT else None
         return exceptions.make(number, pc, rip, fault_address)
+
+    def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
+        """Through the IDT or the vector table; as a double fault where the handler cannot be entered."""
+        cpu = self._cpu(engine)
+        look = LinearMemory(self._paging(engine), read)
+        vector = exception.vector
+        problem = obstacle(cpu, vector, self._state.is_software, look.read, look.can_write)
+        if problem is not None and cpu.idt[1] and cpu.cr0 & modes.CR0_PE:
+            vector = exceptions.DOUBLE_FAULT
+            if obstacle(cpu, vector, False, look.read, look.can_write) is None:
+                self._state.double_fault()
+                problem = None
+        if problem is None:
+            self._state.deliver(vector)
+        return problem
+
+    def _cpu(self, engine: Engine) -> Cpu:
+        stack = self._state.segment("ss")
+        _, ldt_base, ldt_limit, _ = engine.reg_read(uc.UC_X86_REG_LDTR)
+        _, tss_base, tss_limit, _ = engine.reg_read(uc.UC_X86_REG_TR)
+        return Cpu(
+            cr0=engine.reg_read(uc.UC_X86_REG_CR0),
+            efer=engine.msr_read(EFER),
+            eflags=engine.reg_read(uc.UC_X86_REG_EFLAGS),
+            cpl=stack.flags >> 13 & 3,
+            idt=engine.reg_read(uc.UC_X86_REG_IDTR)[1:3],
+            gdt=engine.reg_read(uc.UC_X86_REG_GDTR)[1:3],
+            ldt=(ldt_base, ldt_limit),
+            tss=(tss_base, tss_limit),
+            stack_base=stack.base,
+            stack_pointer=engine.reg_read(uc.UC_X86_REG_RSP),
+        )
 
     def invalid_instruction(self, engine: Engine, read: Read) -> GuestException:
         """#UD."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from unicorn import x86_const as uc
+from unicorn.unicorn_py3.unicorn import uclib
 
 from kvmgdb.arch.emulator import Engine
 from kvmgdb.errors import BackendError
@@ -28,6 +29,11 @@ _STATE_SIZE = 0x4000  # how much of the state is looked at
 
 _SEGMENT_SIZE = 24  # selector u32, padding, base u64, limit u32, flags u32
 _NO_EXCEPTION = 0xFFFF_FFFF
+_NO_VECTOR = -1
+
+_do_interrupt = uclib.x86_cpu_do_interrupt_x86_64
+_do_interrupt.argtypes = (ctypes.c_void_p,)
+_do_interrupt.restype = None
 
 _MARKS = tuple(0x6B76_6D67_6462_0000 + i for i in range(10))
 _GENERAL = (uc.UC_X86_REG_RAX, uc.UC_X86_REG_RCX, uc.UC_X86_REG_RDX, uc.UC_X86_REG_RBX)
@@ -58,7 +64,7 @@ class EngineState:
         marks = dict(zip(_GENERAL + _BASES + _DEBUG, _MARKS, strict=True))
         for register, mark in marks.items():
             engine.reg_write(register, mark)
-        start = _find_state(engine, _pack(marks[r] for r in _GENERAL))
+        start, processor = _find_state(engine, _pack(marks[r] for r in _GENERAL))
         state = ctypes.string_at(start, _STATE_SIZE)
         fs_base = state.find(_pack((marks[_BASES[0]],)))
         debug = state.find(_pack(marks[r] for r in _DEBUG))
@@ -73,7 +79,11 @@ class EngineState:
         if segments < 0 or gs_mark != _pack((marks[_BASES[1]],)) or found != struct.pack("<I", _NO_EXCEPTION):
             raise BackendError(_WRONG_VERSION)
         self._segments = (ctypes.c_char * (_SEGMENT_SIZE * len(SEGMENTS))).from_address(start + segments)
-        self._error_code = ctypes.c_uint32.from_address(start + debug - 16)
+        error_code = start + debug - 16
+        self._error_code = ctypes.c_uint32.from_address(error_code)
+        self._is_software = ctypes.c_uint32.from_address(error_code + 4)
+        self._vector = _vector_field(processor, error_code)
+        self._processor = processor
         self._old_exception = ctypes.c_uint32.from_address(start + old_exception)
 
     def segment(self, name: str) -> Segment:
@@ -101,6 +111,26 @@ class EngineState:
         """The error code of the last exception that has one."""
         return self._error_code.value
 
+    @property
+    def is_software(self) -> bool:
+        """Whether the last exception came from INT n or INT3."""
+        return bool(self._is_software.value)
+
+    def deliver(self, vector: int) -> None:
+        """Enter the guest's handler, as the processor does: gate, stack, frame, new CS and RIP.
+
+        The error code and the return address are the last exception's.  The caller has made sure that
+        nothing on the way can fault (:mod:`kvmgdb_x86.delivery`): a fault here ends the process.
+        """
+        self._vector.value = vector
+        _do_interrupt(self._processor)
+        self._vector.value = _NO_VECTOR
+
+    def double_fault(self) -> None:
+        """Make the last exception a double fault: error code 0, back to the same instruction."""
+        self._error_code.value = 0
+        self._is_software.value = 0
+
     def clear_exception(self) -> None:
         """Forget the exception in flight.
 
@@ -119,20 +149,41 @@ def _pack(values: Iterator[int] | tuple[int, ...]) -> bytes:
     return b"".join(value.to_bytes(8, "little") for value in values)
 
 
-def _find_state(engine: Engine, marks: bytes) -> int:
-    """The address of the processor's state, which begins with the general registers."""
-    seen = set()
+def _find_state(engine: Engine, marks: bytes) -> tuple[int, int]:
+    """The addresses of the processor's state, which begins with the general registers, and of the
+    processor object around it, which holds a pointer to it.
+    """
+    state, processors = 0, []
     with open("/proc/self/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - a raw descriptor is wanted
         fd = memory.fileno()
         handle = os.pread(fd, _HANDLE_SIZE, engine._uch.value)
-        for (pointer,) in struct.iter_unpack("<Q", handle[: len(handle) // 8 * 8]):
-            if pointer in seen or not 0x1000 <= pointer < 1 << 47:
-                continue
-            seen.add(pointer)
+        for pointer in _pointers(handle):
             try:
-                place = os.pread(fd, _SEARCH_SIZE, pointer).find(marks)
+                area = os.pread(fd, _SEARCH_SIZE, pointer)
             except OSError:
                 continue  # not a pointer
+            place = area.find(marks)
             if place >= 0:
-                return int(pointer) + place
-    raise BackendError(_WRONG_VERSION)
+                state = pointer + place
+                if area.find(state.to_bytes(8, "little"), 0, place) >= 0:
+                    processors.append(pointer)
+    if not processors:
+        raise BackendError(_WRONG_VERSION)
+    return state, max(processors)  # the innermost: other objects lie before it in memory
+
+
+def _pointers(handle: bytes) -> list[int]:
+    words = {word for (word,) in struct.iter_unpack("<Q", handle[: len(handle) // 8 * 8])}
+    return [word for word in words if 0x1_0000 <= word < 1 << 47]
+
+
+def _vector_field(processor: int, error_code: int) -> ctypes.c_int32:
+    """The processor's ``exception_index``.  The delivery routine begins by loading it and the error
+    code, ``mov disp32(%rdi),%reg`` each: the second displacement proves that the first is what it is.
+    """
+    code = ctypes.string_at(ctypes.cast(_do_interrupt, ctypes.c_void_p).value or 0, 64)
+    load = code.find(b"\x8b\xb7")
+    expected = (error_code - processor).to_bytes(4, "little")
+    if load < 0 or code.find(expected, load) < 0:
+        raise BackendError(_WRONG_VERSION)
+    return ctypes.c_int32.from_address(processor + int.from_bytes(code[load + 2 : load + 6], "little"))

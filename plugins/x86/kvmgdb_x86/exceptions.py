@@ -54,8 +54,9 @@ def make(number: int, pc: int, return_pc: int, fault_address: int | None = None)
         vector=number,
         name=vector.name,
         signal=vector.signal,
-        pc=pc,
+        pc=pc - 1 if number == BREAKPOINT else pc,  # INT3 is one byte, and a trap
         return_pc=return_pc,
         detail=detail,
         address=fault_address,
+        debug=number in (DEBUG, BREAKPOINT),
     )

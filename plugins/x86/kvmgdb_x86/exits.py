@@ -8,6 +8,7 @@ a trap (watchpoint, step) after it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from kvmgdb.arch.arming import ArmedSlot, armed_slots
 from kvmgdb.arch.exits import (
@@ -66,6 +67,7 @@ class X86ExitDecoder:
 
     def __init__(self, variant: str) -> None:
         self.layout: DebugLayout = debugregs.debug_layout(variant)
+        self._read_dr7 = lru_cache(maxsize=64)(lambda dr7: armed_slots(self.layout, {"DR7": dr7}))
         registers = debugregs.debug_layout("64").by_name
         self.form = PayloadForm(
             "x86",
@@ -114,7 +116,7 @@ class X86ExitDecoder:
             return armed.slots
         dr7 = decoded.values["dr7"]
         if dr7 & DR7_FIXED_ONE:
-            return armed_slots(self.layout, {"DR7": dr7})
+            return self._read_dr7(dr7)
         return None
 
 
@@ -155,8 +157,8 @@ class _Exit:
     def _verdict(
         self, event: Event, owner: Owner, sentence: str, decide: str = "", **more: object
     ) -> Verdict:
-        verdict = Verdict(event, owner, sentence, self.pc, decide=decide, quirks=self.decoded.quirks)
-        return replace(verdict, **more) if more else verdict  # type: ignore[arg-type]
+        quirks = self.decoded.quirks
+        return Verdict(event, owner, sentence, self.pc, decide=decide, quirks=quirks, **more)  # type: ignore[arg-type]
 
     def unknown_exception(self) -> Verdict:
         number = self.decoded.values["exception"]
@@ -196,6 +198,8 @@ class _Exit:
         else:
             verdict = self._slot_hit(hits[0].slot, [])
         off = [hit.slot for hit in hits if hit not in on]
+        if not off:
+            return verdict
         return replace(verdict, quirks=(*verdict.quirks, *map(_slot_off, off)))
 
     def _is_on(self, slot: str) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 ReadPhysical = Callable[[int, int], bytes]
 
+CR0_WP = 1 << 16
 CR0_PG = 1 << 31
 CR4_PSE = 1 << 4
 CR4_PAE = 1 << 5
@@ -18,6 +19,7 @@ CR4_LA57 = 1 << 12
 EFER_LMA = 1 << 10
 
 PRESENT = 1
+WRITABLE = 1 << 1
 PAGE_SIZE_BIT = 1 << 7
 _ADDRESS = 0x000F_FFFF_FFFF_F000
 
@@ -32,13 +34,28 @@ class PagingState:
     efer: int
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a linear address lies."""
+
+    physical: int
+    writable: bool
+    """What the tables say; without CR0.WP a supervisor writes anyway."""
+
+
 def translate(state: PagingState, address: int, read: ReadPhysical) -> int | None:
     """Physical address of linear ``address``; None where nothing is mapped.
 
     ``read`` may raise for a table that lies outside memory; that is the caller's error to report.
     """
+    place = look_up(state, address, read)
+    return place.physical if place is not None else None
+
+
+def look_up(state: PagingState, address: int, read: ReadPhysical) -> Place | None:
+    """The same with the right to write."""
     if not state.cr0 & CR0_PG:
-        return address
+        return Place(address, writable=True)
     if state.efer & EFER_LMA:
         return _walk_long(state, address, read)
     address &= 0xFFFF_FFFF
@@ -49,7 +66,7 @@ def _entry(read: ReadPhysical, table: int, index: int, size: int) -> int:
     return int.from_bytes(read(table + index * size, size), "little")
 
 
-def _walk_long(state: PagingState, address: int, read: ReadPhysical) -> int | None:
+def _walk_long(state: PagingState, address: int, read: ReadPhysical) -> Place | None:
     top = 48 if state.cr4 & CR4_LA57 else 39
     width = top + 9
     if address >> (width - 1) not in (0, (1 << (65 - width)) - 1):
@@ -57,30 +74,35 @@ def _walk_long(state: PagingState, address: int, read: ReadPhysical) -> int | No
     return _walk_levels(state.cr3 & _ADDRESS, top, address, read)
 
 
-def _walk_pae(state: PagingState, address: int, read: ReadPhysical) -> int | None:
+def _walk_pae(state: PagingState, address: int, read: ReadPhysical) -> Place | None:
     entry = _entry(read, state.cr3 & 0xFFFF_FFE0, address >> 30, 8)
     return _walk_levels(entry & _ADDRESS, 21, address, read) if entry & PRESENT else None
 
 
-def _walk_levels(table: int, shift: int, address: int, read: ReadPhysical) -> int | None:
+def _walk_levels(table: int, shift: int, address: int, read: ReadPhysical) -> Place | None:
     """Tables of 512 eight-byte entries, down to a 4 KiB page or an entry with the page-size bit."""
+    rights = WRITABLE
     while True:
         entry = _entry(read, table, (address >> shift) & 0x1FF, 8)
         if not entry & PRESENT:
             return None
+        rights &= entry
         if shift == 12 or (entry & PAGE_SIZE_BIT and shift <= 30):
             offset = (1 << shift) - 1
-            return (entry & _ADDRESS & ~offset) | (address & offset)
+            return Place((entry & _ADDRESS & ~offset) | (address & offset), bool(rights))
         table = entry & _ADDRESS
         shift -= 9
 
 
-def _walk_32(state: PagingState, address: int, read: ReadPhysical) -> int | None:
+def _walk_32(state: PagingState, address: int, read: ReadPhysical) -> Place | None:
     entry = _entry(read, state.cr3 & 0xFFFF_F000, address >> 22, 4)
     if not entry & PRESENT:
         return None
+    rights = entry & WRITABLE
     if entry & PAGE_SIZE_BIT and state.cr4 & CR4_PSE:
         high = (entry >> 13) & 0xFF  # PSE-36: bits 39:32 of the page
-        return (high << 32) | (entry & 0xFFC0_0000) | (address & 0x3F_FFFF)
+        return Place((high << 32) | (entry & 0xFFC0_0000) | (address & 0x3F_FFFF), bool(rights))
     entry = _entry(read, entry & 0xFFFF_F000, (address >> 12) & 0x3FF, 4)
-    return (entry & 0xFFFF_F000) | (address & 0xFFF) if entry & PRESENT else None
+    if not entry & PRESENT:
+        return None
+    return Place((entry & 0xFFFF_F000) | (address & 0xFFF), bool(rights & entry))

@@ -1,47 +1,19 @@
-"""Segment bases from the descriptor tables (SDM vol. 3, "Segment Descriptors").
-
-The processor keeps them in hidden registers, which neither KVM's nor the emulator's interface gives in
-full; for a guest that loaded its segments the usual way the tables say the same.  Not so in "unreal
-mode", where the hidden base or limit no longer matches.
-"""
+"""Segment descriptors (SDM vol. 3, "Segment Descriptors")."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-CR0_PE = 1
-EFLAGS_VM = 1 << 17
-EFER_LMA = 1 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentState:
-    """What the meaning of a selector depends on."""
-
-    cr0: int
-    eflags: int
-    efer: int
-    gdtr_base: int
-    gdtr_limit: int
-    ldtr_base: int
-    cs: int
-
-    @property
-    def real(self) -> bool:
-        """Real or virtual-8086 mode: a selector is a paragraph number."""
-        return not self.cr0 & CR0_PE or bool(self.eflags & EFLAGS_VM)
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """One 8-byte segment descriptor."""
+    """One 8-byte descriptor of the GDT or an LDT."""
 
     raw: int
 
     @property
     def base(self) -> int:
-        """Base address."""
+        """Base address, its low 32 bits."""
         return ((self.raw >> 16) & 0xFF_FFFF) | ((self.raw >> 32) & 0xFF00_0000)
 
     @property
@@ -51,39 +23,73 @@ class Descriptor:
         return (limit << 12) | 0xFFF if self.raw >> 55 & 1 else limit
 
     @property
+    def present(self) -> bool:
+        """P."""
+        return bool(self.raw >> 47 & 1)
+
+    @property
+    def dpl(self) -> int:
+        """Descriptor privilege level."""
+        return self.raw >> 45 & 3
+
+    @property
+    def code(self) -> bool:
+        """A code segment (and neither data nor a system segment)."""
+        return self.raw >> 43 & 0x3 == 0x3
+
+    @property
+    def conforming(self) -> bool:
+        """Of a code segment: it runs at its caller's privilege."""
+        return bool(self.raw >> 42 & 1)
+
+    @property
+    def writable_data(self) -> bool:
+        """A data segment that can be a stack."""
+        return self.raw >> 43 & 0x3 == 0x2 and bool(self.raw >> 41 & 1)
+
+    @property
     def long(self) -> bool:
-        """The L bit: 64-bit code."""
+        """L: 64-bit code."""
         return bool(self.raw >> 53 & 1)
 
 
-ReadLinear = Callable[[int, int], bytes | None]
-"""(linear address, length) -> bytes, None where nothing is mapped."""
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One entry of the IDT (SDM vol. 3, "IDT Descriptors"; "64-Bit Mode IDT")."""
 
+    raw: int
+    wide: bool
+    """16 bytes (long mode) or 8."""
 
-def descriptor(state: SegmentState, selector: int, read: ReadLinear) -> Descriptor | None:
-    """The descriptor ``selector`` names; None for a null selector or one that is not there."""
-    if not selector & 0xFFFC:
-        return None
-    table = state.ldtr_base if selector & 4 else state.gdtr_base
-    if not selector & 4 and (selector | 7) > state.gdtr_limit:
-        return None
-    raw = read(table + (selector & 0xFFF8), 8)
-    return Descriptor(int.from_bytes(raw, "little")) if raw is not None else None
+    TASK, INTERRUPT_16, TRAP_16, INTERRUPT_32, TRAP_32 = 0x5, 0x6, 0x7, 0xE, 0xF
 
+    @property
+    def selector(self) -> int:
+        """Code segment of the handler."""
+        return self.raw >> 16 & 0xFFFF
 
-def code_is_64_bit(state: SegmentState, read: ReadLinear) -> bool:
-    """Whether the processor executes 64-bit code: long mode is active and CS has its L bit."""
-    if not state.efer & EFER_LMA:
-        return False
-    found = descriptor(state, state.cs, read)
-    return found is None or found.long
+    @property
+    def offset(self) -> int:
+        """Address of the handler in its segment."""
+        low = self.raw & 0xFFFF | self.raw >> 32 & 0xFFFF_0000
+        return low | self.raw >> 64 << 32 if self.wide else low
 
+    @property
+    def type(self) -> int:
+        """Gate type."""
+        return self.raw >> 40 & 0x1F
 
-def base(state: SegmentState, selector: int, read: ReadLinear) -> int:
-    """Base of the CS, SS, DS or ES that holds ``selector``; 0 where nothing says."""
-    if state.real:
-        return (selector & 0xFFFF) << 4
-    if code_is_64_bit(state, read):
-        return 0
-    found = descriptor(state, selector, read)
-    return found.base if found is not None else 0
+    @property
+    def dpl(self) -> int:
+        """Least privilege a software interrupt may come from."""
+        return self.raw >> 45 & 3
+
+    @property
+    def present(self) -> bool:
+        """P."""
+        return bool(self.raw >> 47 & 1)
+
+    @property
+    def stack_table(self) -> int:
+        """IST index of a long-mode gate; 0 is none."""
+        return self.raw >> 32 & 7 if self.wide else 0
