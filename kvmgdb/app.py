@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import FrameType
 
 from kvmgdb import builtin
@@ -20,6 +21,7 @@ from kvmgdb.loader import Image, LoadedImages, combine, read_image, variant_of
 from kvmgdb.plugins import Plugins, load_plugins
 from kvmgdb.server import Server
 from kvmgdb.session import Session, State
+from kvmgdb.trace import TraceFile
 from kvmgdb.transport import listen
 
 DEFAULT_ARCH = "x86"
@@ -62,17 +64,20 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None]) -> None:
     session = Session(
         Guest(arch, backend), config.policy, plugins.monitor_commands, console_flush=console.flush
     )
-    if config.run:
-        session.state = State.RUNNING
-    listener = listen(config.listen)
-    try:
-        with _terminable():
-            announce(listener.address, attach_hint(arch, images, listener.address))
-            Server(session, listener, once=config.once, run=config.run).serve()
-    finally:
-        console.flush()
-        listener.close()
-        backend.close()
+    with ExitStack() as cleanup:
+        cleanup.callback(backend.close)
+        if config.trace is not None:
+            trace = TraceFile(config.trace, arch.id)
+            cleanup.callback(trace.close)
+            session.trace = trace.write
+        if config.run:
+            session.state = State.RUNNING
+        listener = listen(config.listen)
+        cleanup.callback(listener.close)
+        cleanup.callback(console.flush)
+        cleanup.enter_context(_terminable())
+        announce(listener.address, attach_hint(arch, images, listener.address))
+        Server(session, listener, once=config.once, run=config.run).serve()
 
 
 def choose_guest(config: ServeConfig, plugins: Plugins) -> tuple[Arch, LoadedImages]:

@@ -10,7 +10,7 @@ from kvmgdb.dispatch import dispatch
 from kvmgdb.errors import KvmgdbError, RspError
 from kvmgdb.policy import OnDisconnect
 from kvmgdb.rsp import framing
-from kvmgdb.session import Close, Leave, Outcome, Reply, Run, Session, State, Trigger
+from kvmgdb.session import TO_THE_DEBUGGER, Close, Leave, Outcome, Reply, Run, Session, State, Trigger
 from kvmgdb.transport import Connection, Listener
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Server:
             self._session.last_stop = Stop(StopKind.INTERRUPT, backend.pc(), reason="a debugger attached")
             return True
         self._session.last_stop = stop
-        self._session.record(stop, f"kept for a debugger: {stop.reason}")
+        self._session.record(stop, TO_THE_DEBUGGER)
         log.warning("%s", stop.reason)
         return stop.kind is not StopKind.EXIT
 

@@ -32,6 +32,10 @@ THREAD = 1
 """The one processor's thread id (0 and -1 have meanings of their own in the protocol)."""
 
 
+TO_THE_DEBUGGER, TO_THE_GUEST = "to the debugger", "to the guest"
+"""The two ends an exit can have, as ``monitor exits`` and the trace say it."""
+
+
 class State(Enum):
     """Where a session is."""
 
@@ -103,7 +107,7 @@ class ExitRecord:
     verdict: str
 
     def __str__(self) -> str:
-        return f"{self.number:>5}  {self.stop.pc:#018x}  {self.stop.kind.value:<10}  {self.verdict}"
+        return f"{self.number:>5}  {self.stop.pc:#018x}  {self.stop.kind.value:<10}  {self.verdict}: {self.stop.reason}"
 
 
 _WATCH_NAMES = {
@@ -130,6 +134,8 @@ class Session:
     exit_count: int = 0
     console_flush: Callable[[], None] = lambda: None
     """Shows what the guest has printed of a line so far; called at every stop."""
+    trace: Callable[[Stop, str], None] = lambda stop, verdict: None
+    """Told of every stop and whose it was, single steps included."""
     traps: WrittenTraps = field(init=False)
 
     def __post_init__(self) -> None:
@@ -170,8 +176,8 @@ class Session:
         return not exception.debug or self.policy.unclaimed_exits is UnclaimedExits.GUEST
 
     def _on_delivered(self, exception: GuestException) -> None:
-        stop = Stop(StopKind.EXCEPTION, exception.pc, exception.signal, exception.name)
-        self.record(stop, f"to the guest: {exception.name}{exception.detail}")
+        reason = f"{exception.name} at {exception.pc:#x}{exception.detail}"
+        self.record(Stop(StopKind.EXCEPTION, exception.pc, exception.signal, reason), TO_THE_GUEST)
 
     def _claim_trap(self, stop: Stop) -> Stop:
         """A trap gdb wrote is its breakpoint.  A gdb that knows ``swbreak`` expects the program counter
@@ -195,12 +201,13 @@ class Session:
         self.move(Trigger.GUEST_EXIT if stop.kind is StopKind.EXIT else Trigger.STOP)
         for point in self.points.at(stop.pc) if stop.kind is StopKind.BREAKPOINT else ():
             point.hits += 1
-        self.record(stop, f"to the debugger: {stop.reason}")
+        self.record(stop, TO_THE_DEBUGGER)
         return self.stop_reply()
 
     def record(self, stop: Stop, verdict: str) -> None:
         """Write a line of ``monitor exits``; plain steps are left out, being what was asked for."""
         self.exit_count += 1
+        self.trace(stop, verdict)
         if stop.kind is not StopKind.STEP:
             self.exits.append(ExitRecord(self.exit_count, stop, verdict))
 

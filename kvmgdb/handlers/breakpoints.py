@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+
 from kvmgdb.arch.breakpoints import BreakpointKind
+from kvmgdb.arch.slots import Refusal, Request, allocate
 from kvmgdb.breakpoints import Breakpoint
 from kvmgdb.errors import RspError
-from kvmgdb.policy import Decision, decide_insert
+from kvmgdb.policy import Decision, SoftwareBreakpoints, decide_insert
 from kvmgdb.rsp import packets, replies
 from kvmgdb.session import Reply, Session
 
@@ -23,6 +26,8 @@ def insert(session: Session, packet: packets.InsertBreakpoint) -> Reply:
         return Reply(replies.OK)  # gdb manual: inserting a breakpoint twice is one breakpoint
     _check(session, packet)
     kind = BreakpointKind.HARDWARE if decision is Decision.PROMOTE else packet.kind
+    if session.policy.software_breakpoints is SoftwareBreakpoints.HARDWARE:
+        _check_slots(session, Request(kind, packet.address, packet.length if kind.is_watch else 1))
     session.guest.backend.insert(kind, packet.address, packet.length)
     session.points.add(Breakpoint(packet.kind, packet.address, packet.length, kind))
     return Reply(replies.OK)
@@ -38,6 +43,17 @@ def _check(session: Session, packet: packets.InsertBreakpoint) -> None:
         )
     if problem is not None:
         raise RspError(problem)
+
+
+def _check_slots(session: Session, wanted: Request) -> None:
+    """Under a policy that wants hardware, breakpoints are as many as the machine has slots, also where
+    the backend could take more.
+    """
+    held = {(p.armed_as, p.address, p.length if p.kind.is_watch else 1) for p in session.points}
+    requests = [Request(*key) for key in sorted(held)]
+    answer = allocate(session.guest.arch.layout, [*requests, wanted])
+    if isinstance(answer, Refusal):
+        raise RspError(answer.reason, errno.ENOSPC)
 
 
 def remove(session: Session, packet: packets.RemoveBreakpoint) -> Reply:

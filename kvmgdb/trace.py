@@ -1,0 +1,48 @@
+"""The trace file of ``kvmgdb serve --trace``: every exit and decision, a line of JSON each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import monotonic
+
+from kvmgdb.arch.identity import ArchId
+from kvmgdb.arch.stops import Stop
+from kvmgdb.arch.trace import TraceRecord
+from kvmgdb.errors import KvmgdbError
+
+
+class TraceFile:
+    """One file, written line by line so that it is whole whenever the server ends."""
+
+    def __init__(self, path: Path, arch: ArchId) -> None:
+        """Begin the file anew.
+
+        Raises:
+            KvmgdbError: it cannot be written.
+        """
+        try:
+            self._file = path.open("w", encoding="utf-8", buffering=1)
+        except OSError as problem:
+            raise KvmgdbError(f"the trace file {path} cannot be written: {problem.strerror}") from problem
+        self._arch = str(arch)
+        self._begin = monotonic()
+        self._seq = 0
+
+    def write(self, stop: Stop, verdict: str) -> None:
+        """Add a stop and whose it was."""
+        self._seq += 1
+        record = TraceRecord(
+            seq=self._seq,
+            time=monotonic() - self._begin,
+            arch=self._arch,
+            event=stop.kind.value,
+            pc=stop.pc,
+            verdict=verdict,
+            why=stop.reason,
+            extra={} if stop.address is None else {"address": hex(stop.address)},
+        )
+        self._file.write(record.to_json() + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
