@@ -52,5 +52,11 @@ def dispatch(session: Session, payload: bytes) -> Outcome:
             return Reply(replies.EMPTY)
         return HANDLERS[type(packet)](session, packet)
     except RspError as problem:
-        log.info("%s: %s", payload[:60].decode("latin-1"), problem.text)
+        told = "error-message+" in session.features or payload[:1] != b"Z"
+        log.log(
+            logging.INFO if told else logging.WARNING,  # else nobody would ever see the reason
+            "%s: %s",
+            payload[:60].decode("latin-1"),
+            problem.text,
+        )
         return Reply(session.error_reply(problem))

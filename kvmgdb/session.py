@@ -107,7 +107,8 @@ class ExitRecord:
     verdict: str
 
     def __str__(self) -> str:
-        return f"{self.number:>5}  {self.stop.pc:#018x}  {self.stop.kind.value:<10}  {self.verdict}: {self.stop.reason}"
+        stop = self.stop
+        return f"{self.number:>5}  {stop.pc:#018x}  {stop.kind.value:<10}  {self.verdict}: {stop.reason}"
 
 
 _WATCH_NAMES = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import perf_counter
 
 from unicorn import UcError
@@ -259,7 +260,7 @@ class EmulatorBackend:
             return self._exception_stop()
         if self._pending is not None:
             stop, self._pending = self._pending, None
-            return stop
+            return stop if stop.kind is StopKind.BREAKPOINT else replace(stop, pc=self.pc())
         return self._halt() if self._arming.halted else None
 
     def _halt(self) -> Stop:
@@ -343,12 +344,8 @@ class EmulatorBackend:
         """The engine gave up: the callback that saw why has said so, or the error itself must do."""
         if self._invalid or self._interrupt is not None:
             return
-        pc = self.pc()
         if self._pending is None:
-            self._pending = Stop(StopKind.SHUTDOWN, pc, Signal.ABRT, f"the emulator stopped: {problem}")
-        else:
-            found = self._pending
-            self._pending = Stop(found.kind, pc, found.signal, found.reason, found.address)
+            self._pending = Stop(StopKind.SHUTDOWN, 0, Signal.ABRT, f"the emulator stopped: {problem}")
 
     # -- the machine's devices (kvmgdb.arch.machine.Devices) --------------------------------------------
 
