@@ -254,6 +254,8 @@ class Slot:
     """The slot is armed when any of these is not zero."""
     end: FieldRef | None = None
     """Where a range puts the first address past its end."""
+    grain: int = 1
+    """What a range's bounds are multiples of."""
     kvm: bool = True
     """Whether KVM_SET_GUEST_DEBUG can arm it."""
 

@@ -115,7 +115,8 @@ def _choices(slots: Sequence[Slot], request: Request, held: Mapping[str, str]) -
     """Every way to place one request, the one that takes the fewest registers first."""
     free = [slot for slot in slots if not any(name in held for name in slot.holds)]
     plain = _in_plain_slots([slot for slot in free if slot.end is None], request)
-    ranges = [_in_range(slot, use, request) for slot, use in _usable(free, request) if slot.end is not None]
+    usable = _usable([slot for slot in free if slot.end is not None], request)
+    ranges = [_in_range(slot, use, request) for slot, use in usable if _begins_well(slot, request)]
     if plain is None:
         return ranges
     return [plain, *ranges] if len(plain) == 1 else [*ranges, plain]
@@ -128,8 +129,14 @@ def _usable(slots: Sequence[Slot], request: Request) -> Iterator[tuple[Slot, Slo
             yield slot, use
 
 
+def _begins_well(slot: Slot, request: Request) -> bool:
+    """Whether a range can begin where the request does: a watch may widen, a breakpoint must not move."""
+    return request.kind.is_watch or request.address % slot.grain == 0
+
+
 def _in_range(slot: Slot, use: SlotUse, request: Request) -> list[Placement]:
-    return [Placement(slot.name, request, request.address, request.length, use.note)]
+    start, end = _bounds(request, slot.grain)
+    return [Placement(slot.name, request, start, end - start, use.note)]
 
 
 def _in_plain_slots(slots: Sequence[Slot], request: Request) -> list[Placement] | None:
@@ -151,9 +158,7 @@ def _pieces(spans: Sequence[Span], request: Request) -> list[tuple[int, int]] | 
 
     A watch is widened to the smallest span the hardware has; a breakpoint must not move.
     """
-    grain = spans[0].length
-    start = request.address - request.address % grain
-    end = -(-(request.address + max(request.length, 1)) // grain) * grain
+    start, end = _bounds(request, spans[0].length)
     if not request.kind.is_watch and start != request.address:
         return None
     pieces = []
@@ -162,6 +167,12 @@ def _pieces(spans: Sequence[Span], request: Request) -> list[tuple[int, int]] | 
         pieces.append((start, span.length))
         start += span.length
     return pieces
+
+
+def _bounds(request: Request, grain: int) -> tuple[int, int]:
+    """Widen a request to multiples of ``grain``: its start, and the first address past it."""
+    start = request.address - request.address % grain
+    return start, -(-(request.address + max(request.length, 1)) // grain) * grain
 
 
 def _reason(layout: DebugLayout, slots: Sequence[Slot], request: Request, held: Mapping[str, str]) -> str:

@@ -190,7 +190,7 @@ def _iac_range(first: int) -> Slot:
     use = SlotUse(BreakpointKind.HARDWARE, settings)
     enables = (FieldRef("DBCR0", low),)
     end = FieldRef(high, "ADDR")
-    return Slot(f"{low}-{high}", (low, high), FieldRef(low, "ADDR"), (use,), enables, end, kvm=False)
+    return Slot(f"{low}-{high}", (low, high), FieldRef(low, "ADDR"), (use,), enables, end, 4, kvm=False)
 
 
 _READ_WRITE = {BreakpointKind.WRITE: (0, 1), BreakpointKind.READ: (1, 0), BreakpointKind.ACCESS: (1, 1)}

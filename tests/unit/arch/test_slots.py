@@ -168,9 +168,15 @@ class TestBookE:
         assert "IAC2 holds" in refused(layout, *(breakpoint_at(n) for n in (0x10, 0x20, 0x30)))
 
     def test_an_address_between_instructions_is_refused(self) -> None:
-        assert refused(ppc_layout("750"), breakpoint_at(0x1002)) == (
-            "a hardware breakpoint at 0x1002 is not on an instruction of ppc:750"
-        )
+        for variant in ("440", "750"):
+            assert refused(ppc_layout(variant), breakpoint_at(0x1002)) == (
+                f"a hardware breakpoint at 0x1002 is not on an instruction of ppc:{variant}"
+            )
+
+    def test_a_range_of_code_ends_on_an_instruction(self) -> None:
+        code = Request(BreakpointKind.HARDWARE, 0x4000, 5)
+
+        assert placed(self.LAYOUT, code) == [("IAC1-IAC2", 0x4000, 8)]
 
 
 class Test40x:

@@ -1,0 +1,167 @@
+"""The command ``kvmgdb inspect-exit``: from sources to printed exits."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from kvmgdb.arch.exits import Armed
+from kvmgdb.errors import PayloadError
+from kvmgdb.inspect import as_html, as_json, picture, plain
+from kvmgdb.inspect.decoders import Decoders
+from kvmgdb.inspect.image import Image
+from kvmgdb.inspect.judge import Judged, judge
+from kvmgdb.inspect.raw import Form
+from kvmgdb.inspect.source import Source, Tick, read
+from kvmgdb.inspect.summary import Summary
+
+MAX_PROBLEMS = 10
+"""Lines about unusable input before the rest is only counted."""
+TICK_BYTES = 256 * 1024
+"""How often the progress bar is told."""
+
+
+class Format(Enum):
+    """What is printed; the values are what ``--format`` takes."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of the command."""
+
+    decoders: Decoders
+    armed: Armed
+    form: Form | None = None
+    image: Image | None = None
+    format: Format = Format.TEXT
+    summary: bool = False
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    err: TextIO = field(default_factory=lambda: sys.stderr)
+
+
+class Problems:
+    """Input that could not be used: a line each, and a count."""
+
+    def __init__(self, err: TextIO) -> None:
+        self.count = 0
+        self._err = err
+
+    def report(self, text: str) -> None:
+        """Print one line, unless there were many."""
+        self.count += 1
+        if self.count <= MAX_PROBLEMS:
+            print(f"kvmgdb: {text}", file=self._err)
+
+    def finish(self) -> None:
+        """Say how many were not printed."""
+        if self.count > MAX_PROBLEMS:
+            rest = self.count - MAX_PROBLEMS
+            print(f"kvmgdb: {rest} more exits could not be used", file=self._err)
+
+
+def run(job: Job, sources: Iterable[Source]) -> int:
+    """Inspect every exit of ``sources``; return the exit code: 2 if any could not be used."""
+    problems = Problems(job.err)
+    with _progress(job.err) as tick_of:
+        exits = _judge_all(job, sources, problems, tick_of)
+        if job.summary:
+            _summarise(job, exits)
+        else:
+            _PRINTERS[job.format](job, exits)
+    problems.finish()
+    return 2 if problems.count else 0
+
+
+TickOf = Callable[[Source], Tick]
+
+
+def _judge_all(job: Job, sources: Iterable[Source], problems: Problems, tick_of: TickOf) -> Iterator[Judged]:
+    for source in sources:
+        for raw in read(source, job.form, job.decoders, problems.report, tick_of(source)):
+            try:
+                yield judge(raw, job.decoders, job.armed)
+            except PayloadError as error:
+                problems.report(f"{raw.where}: {error}")
+
+
+def _summarise(job: Job, exits: Iterator[Judged]) -> None:
+    summary = Summary()
+    for judged in exits:
+        summary.add(judged)
+    lines = [summary.json()] if job.format is Format.JSON else summary.lines()
+    for line in lines:
+        job.out.write(line + "\n")
+
+
+def _print_text(job: Job, exits: Iterator[Judged]) -> None:
+    if job.out.isatty():
+        console = Console(file=job.out, highlight=False)
+        for judged in exits:
+            console.print(picture.picture(judged, job.image, min(console.width, 120)))
+        return
+    for judged in exits:
+        job.out.write("".join(f"{line}\n" for line in plain.lines(judged, job.image)))
+
+
+def _print_json(job: Job, exits: Iterator[Judged]) -> None:
+    for judged in exits:
+        job.out.write(as_json.line(judged, job.image) + "\n")
+
+
+def _print_html(job: Job, exits: Iterator[Judged]) -> None:
+    job.out.write(as_html.head("KVM exits") + "\n")
+    for judged in exits:
+        job.out.write(as_html.article(judged, job.image) + "\n")
+    job.out.write(as_html.tail() + "\n")
+
+
+_PRINTERS = {Format.TEXT: _print_text, Format.JSON: _print_json, Format.HTML: _print_html}
+
+
+def _progress(err: TextIO) -> AbstractContextManager[TickOf]:
+    """Make the progress bar, on a terminal only."""
+    return _Bar(err) if err.isatty() else nullcontext(lambda source: lambda count: None)
+
+
+class _Bar:
+    """A progress bar for each source, updated once in a while: a line must not pay for it."""
+
+    def __init__(self, err: TextIO) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            console=Console(file=err),
+            transient=True,
+        )
+
+    def __enter__(self) -> TickOf:
+        self._progress.start()
+        return self._tick_of
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def _tick_of(self, source: Source) -> Tick:
+        task = self._progress.add_task(source.name, total=source.size)
+        waiting = 0
+
+        def tick(count: int) -> None:
+            nonlocal waiting
+            waiting += count
+            if waiting >= TICK_BYTES:
+                self._progress.advance(task, waiting)
+                waiting = 0
+
+        return tick
