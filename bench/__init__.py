@@ -1,0 +1,1 @@
+"""The scoreboard: kvmgdb and other stubs, the same client, the same guest work, the same run."""

@@ -1,0 +1,176 @@
+"""A small client of the remote protocol: one request, one reply, nothing hidden.
+
+The same client drives every server, so what it costs itself is the same for all of them; the do-nothing
+stub measures it.  It does not verify checksums of replies and it does not send ahead, as gdb does not.
+GDB manual, "Remote Protocol: Overview".
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from time import monotonic, sleep
+
+RECEIVE_SIZE = 1 << 18
+
+DEFAULT_PACKET = 400
+"""Packet size in bytes to use with a stub that does not say (GDB manual, "qSupported": PacketSize)."""
+
+FEATURES = b"qSupported:swbreak+;hwbreak+;error-message+;binary-upload+;vContSupported+"
+
+_ESCAPED = re.compile(rb"\}(.)", re.DOTALL)
+_NEEDS_ESCAPE = re.compile(rb"[#$}*]")
+
+
+class ProtocolError(Exception):
+    """A reply that is not what the request calls for; the text has both."""
+
+
+def frame(payload: bytes) -> bytes:
+    """``$payload#checksum``; binary data must be escaped already."""
+    return b"$%b#%02x" % (payload, sum(payload) & 0xFF)
+
+
+def escape(data: bytes) -> bytes:
+    """Binary data as a payload may carry it."""
+    return _NEEDS_ESCAPE.sub(lambda found: bytes((0x7D, found[0][0] ^ 0x20)), data)
+
+
+def unescape(data: bytes) -> bytes:
+    """The reverse of :func:`escape`."""
+    return _ESCAPED.sub(lambda found: bytes((found[1][0] ^ 0x20,)), data)
+
+
+def expand(data: bytes) -> bytes:
+    """Undo run-length encoding: ``0*"`` stands for ``0000``."""
+    head, *rest = data.split(b"*")
+    out = bytearray(head)
+    for part in rest:
+        out += out[-1:] * (part[0] - 29) + part[1:]
+    return bytes(out)
+
+
+class Client:
+    """One connection to a stub."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = connection
+        self._buffer = b""
+        self._acks = True
+        self.features: dict[str, str] = {}
+        """What the stub offers: name -> value, or ``+`` or ``-``."""
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+    def handshake(self) -> None:
+        """Exchange features; leave acks behind where the stub can; choose a thread, as gdb does."""
+        for item in self.ask(FEATURES).decode("latin-1").split(";"):
+            name, equals, value = item.partition("=")
+            self.features[name if equals else item[:-1]] = value if equals else item[-1:]
+        if self.features.get("QStartNoAckMode") == "+":
+            self.demand(b"QStartNoAckMode", b"OK")
+            self._acks = False
+        self.ask(b"Hg0")  # gdbserver reads no memory before
+
+    @property
+    def packet_size(self) -> int:
+        """Largest payload the stub takes, in bytes."""
+        return int(self.features.get("PacketSize", f"{DEFAULT_PACKET:x}"), 16)
+
+    # -- packets -------------------------------------------------------------------------------------
+
+    def send(self, framed: bytes) -> None:
+        """Send a frame made by :func:`frame`."""
+        self._socket.sendall(framed)
+
+    def receive(self) -> bytes:
+        """The next reply's payload as it is on the wire: escapes and run lengths are still in it."""
+        buffer = self._buffer
+        while (end := buffer.find(b"#")) < 0 or len(buffer) < end + 3:
+            buffer += self._more()
+        start = buffer.find(b"$")
+        self._buffer = buffer[end + 3 :]
+        if self._acks:
+            self._socket.sendall(b"+")
+        return buffer[start + 1 : end]
+
+    def _more(self) -> bytes:
+        data = self._socket.recv(RECEIVE_SIZE)
+        if not data:
+            raise ProtocolError("the server hung up")
+        return data
+
+    def exchange(self, framed: bytes) -> bytes:
+        """Send a frame, wait for its reply."""
+        self._socket.sendall(framed)
+        return self.receive()
+
+    def ask(self, payload: bytes) -> bytes:
+        """Frame a payload, send it, wait for its reply."""
+        return self.exchange(frame(payload))
+
+    def demand(self, payload: bytes, wanted: bytes) -> bytes:
+        """Ask, and insist on what the reply starts with.
+
+        Raises:
+            ProtocolError: another reply.
+        """
+        reply = self.ask(payload)
+        if not reply.startswith(wanted):
+            raise ProtocolError(f"{payload[:40]!r} was answered {reply[:80]!r}, not {wanted!r}")
+        return reply
+
+    # -- what every work needs -------------------------------------------------------------------------
+
+    def stop(self, framed: bytes) -> bytes:
+        """Resume by a frame, wait for the stop reply."""
+        reply = self.exchange(framed)
+        if reply[:1] not in (b"T", b"S"):
+            raise ProtocolError(f"{framed!r} was answered {reply[:80]!r}, which is no stop")
+        return reply
+
+    def interrupt(self) -> bytes:
+        """Stop the running guest; the stop reply."""
+        self._socket.sendall(b"\x03")
+        reply = self.receive()
+        if reply[:1] not in (b"T", b"S"):
+            raise ProtocolError(f"an interrupt was answered {reply[:80]!r}, which is no stop")
+        return reply
+
+    def read(self, address: int, length: int) -> bytes:
+        """Memory by one ``m``.
+
+        Raises:
+            ProtocolError: less came than was asked for.
+        """
+        reply = expand(self.ask(b"m%x,%x" % (address, length)))
+        try:
+            data = bytes.fromhex(reply.decode("ascii"))
+        except ValueError:
+            data = b""
+        if len(data) != length:
+            raise ProtocolError(f"m{address:x},{length:x} was answered {reply[:40]!r}")
+        return data
+
+
+def connect(host: str, port: int, timeout: float) -> Client:
+    """A client of a server that may not listen yet.
+
+    ``timeout`` in seconds holds for the wait here and for every reply later.
+
+    Raises:
+        OSError: nobody listens there in time.
+    """
+    deadline = monotonic() + timeout
+    while True:
+        try:
+            connection = socket.create_connection((host, port), timeout)
+        except ConnectionRefusedError:
+            if monotonic() > deadline:
+                raise
+            sleep(0.01)
+        else:
+            return Client(connection)
