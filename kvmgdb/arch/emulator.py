@@ -6,10 +6,12 @@ architecture's registers in it.  ``engine`` is a ``unicorn.Uc`` throughout.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
 
+from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
 from kvmgdb.arch.stops import GuestException
 
@@ -29,6 +31,27 @@ class ComputedRegister:
     """None: read only."""
 
 
+class Mark(Enum):
+    """Why an instruction must be seen."""
+
+    HALT = "halt"
+    """It stops the processor until an interrupt, and the engine returns from it without a word."""
+    DEBUG_WRITE = "debug write"
+    """It writes a debug register: what the guest watches may change."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuestPoint:
+    """A breakpoint or watchpoint of the guest's own."""
+
+    kind: BreakpointKind
+    """``HARDWARE`` for an instruction, else a watch."""
+    address: int
+    length: int
+    slot: int
+    """Which of its debug registers, from 0."""
+
+
 class EmulatorPort(Protocol):
     """One architecture on the emulator.  One object serves one guest and may keep state."""
 
@@ -39,9 +62,8 @@ class EmulatorPort(Protocol):
     """The other registers of the register file."""
     nop: bytes
     """An instruction that does nothing."""
-    halt_opcode: bytes | None
-    """The instruction that stops the processor until an interrupt, where the engine returns from it
-    silently."""
+    debug_registers: frozenset[str]
+    """The registers :meth:`guest_points` depends on."""
     regions: tuple[Region, ...]
     """Memory the machine has besides the guest's RAM (start-up tables, scratch)."""
     devices: tuple[DeviceRegion, ...]
@@ -58,6 +80,24 @@ class EmulatorPort(Protocol):
     def reset(self, engine: Engine, start: StartState, memory: Callable[[int, bytes], None]) -> None:
         """Put the processor into its start state; ``memory(address, data)`` writes the port's own
         regions (and nothing else).
+        """
+        ...
+
+    def marked(self, start: int, code: bytes) -> list[tuple[int, Mark]]:
+        """The instructions of one translated block (``code``, at linear ``start``) that the backend must
+        see executed.  An address at which no instruction turns out to start does no harm.
+        """
+        ...
+
+    def guest_points(self, engine: Engine) -> list[GuestPoint]:
+        """What the guest has armed in its debug registers and the engine does not watch by itself."""
+        ...
+
+    def debug_exception(
+        self, engine: Engine, points: Sequence[GuestPoint], read: Read
+    ) -> GuestException | None:
+        """The guest reached these of its own points: note it in the status register, as the processor
+        does, and say which exception it is; None where its processor takes none now.
         """
         ...
 

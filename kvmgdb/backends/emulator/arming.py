@@ -6,7 +6,8 @@ block (``UC_HOOK_EDGE_GENERATED``, before the block runs), the run is stopped th
 on just the addresses of that block, its translation dropped, and the run goes on.  Each block pays once;
 a block without breakpoints pays one set look-up, when it is translated.
 
-The same goes for HLT: the engine returns from it without a word, so its instruction gets a hook too.
+The same goes for the few instructions that must be seen executed: HLT, from which the engine returns
+without a word, and writes to debug registers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from unicorn import unicorn_const as uc
 
-from kvmgdb.arch.emulator import Engine
+from kvmgdb.arch.emulator import Engine, Mark
 from kvmgdb.backends.emulator.hooks import code_hook
 
 PAGE_SHIFT = 12
@@ -33,27 +34,25 @@ class Arming:
         self,
         engine: Engine,
         hit: Callable[[int], None],
-        halt_opcode: bytes | None,
+        marked: Callable[[int, bytes], list[tuple[int, Mark]]],
         read_code: Callable[[int, int], bytes | None],
     ) -> None:
         self._engine = engine
         self._hit = hit
         self._code_hook = code_hook(engine, uc.UC_HOOK_CODE, self._on_code)
-        self._halt_opcode = halt_opcode
+        self._marked = marked
         self._read_code = read_code
         self._by_page: dict[int, set[int]] = {}
         self._hooks: dict[int, int] = {}
         self._stale_calls: dict[int, int] = {}
         self._retired: list[int] = []
-        self._halts: set[int] = set()
+        self._marks: dict[int, Mark] = {}
         self._translated: set[int] = set()  # pages in which a block was translated since the last flush
         self._fresh: list[tuple[int, int, list[int]]] = []
         self._flush = False
-        self.stop_at_fresh = False
-        """Stop the run at a new block with something to arm.  Off while single-stepping: one
-        instruction needs no breakpoint, and must be executed exactly once."""
-        self.halted = False
-        """Set when the guest executes HLT."""
+        self._stepping = False
+        self.seen: Mark | None = None
+        """The marked instruction the guest is executing."""
         engine.hook_add(uc.UC_HOOK_EDGE_GENERATED, self._on_block)
 
     def add(self, address: int) -> None:
@@ -77,8 +76,14 @@ class Arming:
         """Code may have been changed from outside: translate everything anew."""
         self._flush = True
 
-    def prepare(self) -> None:
-        """Make the next run honour every change."""
+    def begin(self, *, stepping: bool) -> None:
+        """Make the next run honour every change.
+
+        A run stops at a new block with something to arm.  Not so while ``stepping``: one instruction
+        needs no breakpoint, and must be executed exactly once.
+        """
+        self._stepping = stepping
+        self.seen = None
         while self._retired:
             self._code_hook.remove(self._retired.pop())
         if self._flush:
@@ -86,14 +91,18 @@ class Arming:
             self._translated.clear()
             self._flush = False
 
-    def arm_fresh(self) -> bool:
-        """Arm what new blocks contain; whether there was any."""
+    def arm_fresh(self) -> set[int]:
+        """Arm what new blocks contain; the addresses."""
         fresh, self._fresh = self._fresh, []
         for start, size, addresses in fresh:
             for address in addresses:
                 self._hooks[address] = self._code_hook.add(address, address)
             self._engine.ctl_remove_cache(start, start + size)
-        return bool(fresh)
+        return {address for _, _, addresses in fresh for address in addresses}
+
+    def mark_at(self, address: int) -> Mark | None:
+        """Why the instruction at ``address`` must be seen, if it must."""
+        return self._marks.get(address)
 
     def _on_block(self, _engine: Engine, block: Any, _previous: Any, _data: object) -> None:
         start, size = block.pc, block.size
@@ -103,31 +112,30 @@ class Arming:
             wanted = self._by_page.get(page)
             if wanted:
                 found += [a for a in wanted if start <= a < start + size and a not in self._hooks]
-        halt = self._halt_in(start, size)
-        if halt is not None:
-            found.append(halt)
+        found += self._new_marks(start, size)
         if found:
             self._fresh.append((start, size, found))
-            if self.stop_at_fresh:
+            if not self._stepping:
                 self._engine.emu_stop()
 
-    def _halt_in(self, start: int, size: int) -> int | None:
-        """HLT ends a block, so it can only be the last instruction."""
-        opcode = self._halt_opcode
-        if opcode is None:
-            return None
-        address = start + size - len(opcode)
-        if address in self._halts or self._read_code(address, len(opcode)) != opcode:
-            return None
-        self._halts.add(address)
-        return address if address not in self._hooks else None
+    def _new_marks(self, start: int, size: int) -> list[int]:
+        """Note the block's marked instructions; those that have no hook yet."""
+        code = self._read_code(start, size)
+        marks = self._marked(start, code) if code is not None else []
+        for address in self._marks.keys() & range(start, start + size):
+            del self._marks[address]  # the code may be another than the last time
+        self._marks.update(marks)
+        return [address for address, _ in marks if address not in self._hooks]
 
     def _on_code(self, _engine: Engine, address: int, _size: int, _data: object) -> None:
-        if self._halt_opcode is not None and address in self._halts:
-            self.halted = self._read_code(address, len(self._halt_opcode)) == self._halt_opcode
+        mark = self._marks.get(address)
+        if mark is not None:
+            self.seen = mark
+            if mark is Mark.DEBUG_WRITE and not self._stepping:
+                self._engine.emu_stop()
         if address in self._by_page.get(address >> PAGE_SHIFT, ()):
             self._hit(address)
-        elif address not in self._halts:
+        elif mark is None:
             self._on_stale(address)
 
     def _on_stale(self, address: int) -> None:

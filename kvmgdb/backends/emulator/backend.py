@@ -8,6 +8,7 @@ than waking a thread takes.
 
 from __future__ import annotations
 
+import contextlib
 import select
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,13 +18,13 @@ from unicorn import UcError
 from unicorn import unicorn_const as uc
 
 from kvmgdb.arch.breakpoints import BreakpointKind
-from kvmgdb.arch.emulator import EmulatorPort, Engine
+from kvmgdb.arch.emulator import EmulatorPort, Engine, GuestPoint, Mark
 from kvmgdb.arch.machine import Region, StartState
-from kvmgdb.arch.stops import Signal, Stop, StopKind
+from kvmgdb.arch.stops import GuestException, Signal, Stop, StopKind
 from kvmgdb.backends.base import HandBack, OnDelivered
 from kvmgdb.backends.emulator.arming import Arming
 from kvmgdb.backends.emulator.registers import Batch
-from kvmgdb.backends.emulator.watching import WatchHit, Watching
+from kvmgdb.backends.emulator.watching import Owner, WatchHit, Watching, WatchKey
 from kvmgdb.backends.memory import PAGE, PhysicalMemory, pieces
 from kvmgdb.errors import MemoryFault, RspError
 from kvmgdb.loader import LoadedImages
@@ -68,6 +69,7 @@ class EmulatorBackend:
         self._memory = PhysicalMemory((Region(0, memory_size, "ram"), *port.regions))
         self.regions = self._memory.regions
         self._inserted: set[tuple[BreakpointKind, int, int]] = set()
+        self._code: set[int] = set()  # the debugger's code breakpoints; the guest's are in _guest_code
         self._slice = 20_000
         self.reset()
 
@@ -80,6 +82,12 @@ class EmulatorBackend:
         self._pending: Stop | None = None
         self._interrupt: int | None = None
         self._invalid = False
+        self._guest_points: tuple[GuestPoint, ...] = ()
+        self._guest_code: dict[int, list[GuestPoint]] = {}
+        self._guest_reached: list[GuestPoint] = []
+        self._guest_skip: int | None = None
+        self._deferred: GuestException | None = None
+        self._raised = False
         self._engine: Engine = self._port.create()
         self._engine.ctl_exits_enabled(True)
         for region in self.regions:
@@ -94,7 +102,7 @@ class EmulatorBackend:
 
     def _hook(self) -> None:
         engine = self._engine
-        self._arming = Arming(engine, self._on_breakpoint, self._port.halt_opcode, self._read_code)
+        self._arming = Arming(engine, self._on_breakpoint, self._port.marked, self._read_code)
         self._watching = Watching(engine, self.translate, self.read_virtual, self._arming.invalidate)
         engine.hook_add(uc.UC_HOOK_INTR, self._on_interrupt)
         engine.hook_add(uc.UC_HOOK_INSN_INVALID, self._on_invalid)
@@ -142,6 +150,8 @@ class EmulatorBackend:
                 raise RspError(f"register {name} cannot be written on the emulator")
             else:
                 computed.write(self._engine, value)
+            if name in self._port.debug_registers:
+                self._refresh_guest_points()
         except UcError as problem:
             raise RspError(f"the emulator refuses {value:#x} for register {name}: {problem}") from problem
 
@@ -189,31 +199,28 @@ class EmulatorBackend:
 
     def _arm(self, kind: BreakpointKind, address: int, length: int) -> None:
         if kind.is_watch:
-            self._watching.insert(kind, address, length)
+            self._watching.insert(WatchKey(Owner.DEBUGGER, kind, address, length))
         else:
+            self._code.add(address)
             self._arming.add(address)
 
     def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Disarm it."""
         self._inserted.discard((kind, address, length))
         if kind.is_watch:
-            self._watching.remove(kind, address, length)
-        else:
+            self._watching.remove(WatchKey(Owner.DEBUGGER, kind, address, length))
+            return
+        self._code.discard(address)
+        if address not in self._guest_code:
             self._arming.discard(address)
 
     # -- running -------------------------------------------------------------------------------------
 
     def step(self) -> Stop:
         """Execute one instruction."""
-        self._skip = before = self.pc()
-        stop = self._run(1, stepping=True)
-        if stop is not None:
-            return stop
-        pc = self.pc()
-        halt = self._port.halt_opcode
-        if halt is not None and pc == before + len(halt) and self._read_code(before, len(halt)) == halt:
-            return self._halt()
-        return Stop(StopKind.STEP, pc, reason="one instruction executed")
+        self._skip = self.pc()
+        stop = self._deliver_deferred() or self._run(1, self.pc())
+        return stop or Stop(StopKind.STEP, self.pc(), reason="one instruction executed")
 
     def resume(self, wake: int | None, fresh: bool) -> Stop | None:
         """Run in slices until a stop, or until ``wake`` is readable."""
@@ -221,12 +228,15 @@ class EmulatorBackend:
             pc = self.pc()
             self._skip = pc if pc in self._arming else None
             self._watching.prepare()
+            stop = self._deliver_deferred()
+            if stop is not None:
+                return stop
         poll = select.poll()
         if wake is not None:
             poll.register(wake, select.POLLIN | select.POLLHUP)
         while True:
             start = perf_counter()
-            stop = self._run(self._slice, stepping=False)
+            stop = self._run(self._slice)
             if stop is not None:
                 return stop
             self._adapt(perf_counter() - start)
@@ -237,70 +247,112 @@ class EmulatorBackend:
         factor = min(2.0, max(0.5, SLICE_SECONDS / max(seconds, 1e-9)))
         self._slice = min(MAX_SLICE, max(MIN_SLICE, int(self._slice * factor)))
 
-    def _run(self, count: int, *, stepping: bool) -> Stop | None:
-        """Run up to ``count`` instructions; None where nothing happened but that."""
+    def _run(self, count: int, stepped: int | None = None) -> Stop | None:
+        """Run up to ``count`` instructions; None where nothing happened but that.
+
+        ``stepped`` is the instruction that is executed where ``count`` is 1.
+        """
         arming = self._arming
         self._pages.clear()
-        arming.prepare()
-        arming.stop_at_fresh = not stepping
-        arming.halted = False
+        arming.begin(stepping=stepped is not None)
         try:
             self._engine.emu_start(self._port.resume_pc(self._engine), UNTIL_IGNORED, 0, count)
         except UcError as problem:
             self._on_error(problem)
         self._pages.clear()
-        arming.arm_fresh()
-        return self._outcome()
+        mark = arming.seen
+        if arming.arm_fresh() and stepped is not None and mark is None:
+            mark = arming.mark_at(stepped)
+        return self._outcome(mark, stepping=stepped is not None)
 
-    def _outcome(self) -> Stop | None:
+    def _outcome(self, mark: Mark | None, *, stepping: bool) -> Stop | None:
         """What the last run's callbacks left."""
-        if self._watching.hit is not None:
-            return self._watch_stop(self._watching.hit)
+        hits = self._watching.take_hits()
+        if hits:
+            return self._on_watch_hits(hits)
         if self._interrupt is not None or self._invalid:
-            return self._exception_stop()
+            return self._on_exception()
         if self._pending is not None:
             stop, self._pending = self._pending, None
             return stop if stop.kind is StopKind.BREAKPOINT else replace(stop, pc=self.pc())
-        return self._halt() if self._arming.halted else None
+        if self._guest_reached:
+            points, self._guest_reached = self._guest_reached, []
+            return self._raise_debug(points)
+        if mark is Mark.DEBUG_WRITE:
+            return self._on_debug_write(stepping=stepping)
+        return self._halt() if mark is Mark.HALT else None
 
     def _halt(self) -> Stop:
         return Stop(StopKind.HALT, self.pc(), Signal.STOP, "the guest halted its processor")
 
+    # -- watchpoints: the debugger's and the guest's own -----------------------------------------------
+
+    def _on_watch_hits(self, hits: list[WatchHit]) -> Stop | None:
+        """Undo the access or complete it, as the architecture has it; then the debugger comes first."""
+        undo = hits[0].undo
+        if undo is not None:
+            self._write_virtual(*undo)
+        ours = [hit for hit in hits if hit.key.owner is Owner.DEBUGGER]
+        theirs = {hit.key for hit in hits if hit.key.owner is Owner.GUEST}
+        points = [point for point in self._guest_points if _guest_key(point) in theirs]
+        if self._watch_before:
+            return self._watch_stop(ours[0]) if ours else self._raise_debug(points)
+        return self._complete(ours, points)
+
     def _watch_stop(self, hit: WatchHit) -> Stop:
-        self._watching.hit = None
-        if hit.undo is not None:
-            self._write_virtual(*hit.undo)
-        reason = f"{hit.kind.label} hit at {hit.address:#x}"
-        if not self._watch_before:
-            self._watching.muted = True
-            self._skip = self.pc()
-            try:
-                other = self._run(1, stepping=True)
-            finally:
-                self._watching.muted = False
-            if other is not None:
-                return other
-        return Stop(StopKind.WATCHPOINT, self.pc(), reason=reason, address=hit.address, breakpoint=hit.kind)
+        kind = hit.key.kind
+        reason = f"{kind.label} hit at {hit.address:#x}"
+        return Stop(StopKind.WATCHPOINT, self.pc(), reason=reason, address=hit.address, breakpoint=kind)
+
+    def _complete(self, ours: list[WatchHit], points: list[GuestPoint]) -> Stop | None:
+        """Execute the instruction, then report.  The guest's exception waits while the debugger looks."""
+        exception = self._port.debug_exception(self._engine, points, self.read_physical) if points else None
+        self._raised = False
+        other = self._run_muted()
+        if other is not None:
+            return other
+        if exception is not None and not self._raised:
+            exception = replace(exception, return_pc=self._port.resume_pc(self._engine))
+            if not ours:
+                return self._offer(exception)
+            self._deferred = exception
+        return self._watch_stop(ours[0]) if ours else None
+
+    def _run_muted(self) -> Stop | None:
+        """Execute the instruction at the program counter, whatever it touches."""
+        self._watching.muted = True
+        self._skip = self._guest_skip = self.pc()
+        try:
+            return self._run(1, self._skip)
+        finally:
+            self._watching.muted = False
 
     def _write_virtual(self, address: int, data: bytes) -> None:
         for virtual, physical, size in pieces(address, len(data), self.translate):
             self._memory.write(physical, data[virtual - address : virtual - address + size])
 
-    def _exception_stop(self) -> Stop | None:
+    # -- exceptions, and the guest's own debug registers -----------------------------------------------
+
+    def _on_exception(self) -> Stop | None:
         number, self._interrupt = self._interrupt, None
         invalid, self._invalid = self._invalid, False
         port, engine = self._port, self._engine
         if invalid or number is None:
-            exception = port.invalid_instruction(engine, self.read_physical)
-        else:
-            exception = port.exception(engine, number, self.read_physical)
+            return self._offer(port.invalid_instruction(engine, self.read_physical))
+        return self._offer(port.exception(engine, number, self.read_physical))
+
+    def _offer(self, exception: GuestException) -> Stop | None:
+        """To the guest's own handler, if it is the guest's and there is one; else a stop."""
+        self._raised = exception.debug
         reason = f"{exception.name} at {exception.pc:#x}{exception.detail}"
         if self.hand_back(exception):
-            obstacle = port.deliver(engine, exception, self.read_physical)
+            obstacle = self._port.deliver(self._engine, exception, self.read_physical)
+            self._pages.clear()
             if obstacle is None:
                 self.on_delivered(exception)
                 return None
             reason += f": the guest has no handler ({obstacle})"
+        self._guest_skip = self.pc()  # it has been told once
         return Stop(
             StopKind.EXCEPTION,
             self.pc(),
@@ -310,13 +362,52 @@ class EmulatorBackend:
             instruction=exception.pc,
         )
 
+    def _deliver_deferred(self) -> Stop | None:
+        exception, self._deferred = self._deferred, None
+        return self._offer(exception) if exception is not None else None
+
+    def _raise_debug(self, points: list[GuestPoint]) -> Stop | None:
+        """The guest reached a point of its own; where its processor takes no debug exception now, the
+        instruction is simply executed.
+        """
+        exception = self._port.debug_exception(self._engine, points, self.read_physical)
+        return self._offer(exception) if exception is not None else self._run_muted()
+
+    def _on_debug_write(self, *, stepping: bool) -> Stop | None:
+        """A debug register is about to be (while stepping: has been) written: see what is armed then."""
+        stop = None if stepping else self._run_muted()
+        self._refresh_guest_points()
+        return stop
+
+    def _refresh_guest_points(self) -> None:
+        points = self._port.guest_points(self._engine)
+        for point in set(self._guest_points) - set(points):
+            if point.kind.is_watch:
+                self._watching.remove(_guest_key(point))
+            elif point.address not in self._code:
+                self._arming.discard(point.address)
+        self._guest_points = tuple(points)
+        self._guest_code = {}
+        for point in points:
+            if point.kind.is_watch:
+                with contextlib.suppress(MemoryFault):  # nothing is mapped there that could be touched
+                    self._watching.insert(_guest_key(point))
+            else:
+                self._guest_code.setdefault(point.address, []).append(point)
+                self._arming.add(point.address)
+
     # -- callbacks -----------------------------------------------------------------------------------
 
     def _on_breakpoint(self, address: int) -> None:
-        if address == self._skip:
-            self._skip = None
+        if address in self._code and address != self._skip:
+            reason = f"breakpoint at {address:#x}"
+            self._stop(Stop(StopKind.BREAKPOINT, address, reason=reason, address=address))
             return
-        self._stop(Stop(StopKind.BREAKPOINT, address, reason=f"breakpoint at {address:#x}", address=address))
+        self._skip = None
+        if address in self._guest_code and address != self._guest_skip:
+            self._guest_reached = self._guest_code[address]
+            self._engine.emu_stop()
+        self._guest_skip = None
 
     def _stop(self, stop: Stop) -> None:
         if self._pending is None:
@@ -357,3 +448,7 @@ class EmulatorBackend:
         """The guest ended itself."""
         text = f"the guest ended with status {status}"
         self._stop(Stop(StopKind.EXIT, 0, Signal.NONE, text, status=status))
+
+
+def _guest_key(point: GuestPoint) -> WatchKey:
+    return WatchKey(Owner.GUEST, point.kind, point.address, point.length)

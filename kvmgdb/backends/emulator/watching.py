@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from unicorn import unicorn_const as uc
 
@@ -37,11 +38,28 @@ _KINDS = {
 }
 
 
+class Owner(Enum):
+    """Who watches."""
+
+    DEBUGGER = "debugger"
+    GUEST = "guest"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchKey:
+    """One watchpoint."""
+
+    owner: Owner
+    kind: BreakpointKind
+    address: int
+    length: int
+
+
 @dataclass(frozen=True, slots=True)
 class WatchHit:
     """One access to watched bytes."""
 
-    kind: BreakpointKind
+    key: WatchKey
     address: int
     """First watched byte that was touched."""
     undo: tuple[int, bytes] | None
@@ -50,9 +68,7 @@ class WatchHit:
 
 @dataclass(slots=True)
 class _Watch:
-    kind: BreakpointKind
-    start: int
-    end: int
+    key: WatchKey
     ranges: list[tuple[int, int, int]] = field(default_factory=list)
     """(virtual start, physical start, length) of what is hooked."""
     hooks: list[tuple[SharedHook, int]] = field(default_factory=list)
@@ -61,11 +77,12 @@ class _Watch:
 
     def touched(self, physical: int, size: int) -> tuple[int, int] | None:
         """(virtual address of the access, first watched byte touched)."""
+        key = self.key
         for virtual, base, length in self.ranges:
             if base <= physical < base + length:
                 address = virtual + physical - base
-                if address < self.end and address + size > self.start:
-                    return address, max(address, self.start)
+                if address < key.address + key.length and address + size > key.address:
+                    return address, max(address, key.address)
         return None
 
 
@@ -85,30 +102,34 @@ class Watching:
         self._invalidate = invalidate
         self._writes = memory_hook(engine, uc.UC_HOOK_MEM_WRITE, self._on_write)
         self._reads = memory_hook(engine, uc.UC_HOOK_MEM_READ, self._on_read)
-        self._watches: dict[tuple[BreakpointKind, int, int], _Watch] = {}
+        self._watches: dict[WatchKey, _Watch] = {}
+        self._hits: list[WatchHit] = []
         self.muted = False
         """Let accesses pass, while an instruction is executed again."""
-        self.hit: WatchHit | None = None
 
-    def insert(self, kind: BreakpointKind, address: int, length: int) -> None:
-        """Watch ``length`` bytes.
+    def take_hits(self) -> list[WatchHit]:
+        """What the access that stopped the run touched; each call gives it once."""
+        hits, self._hits = self._hits, []
+        return hits
+
+    def insert(self, key: WatchKey) -> None:
+        """Watch.
 
         Raises:
             MemoryFault: part of the range is not mapped.
         """
-        known = self._watches.get((kind, address, length))
-        ranges = list(pieces(address, length, self._translate))
+        known = self._watches.get(key)
+        ranges = list(pieces(key.address, key.length, self._translate))
         if known is not None and known.ranges[-len(ranges) :] == ranges:
             known.active, known.stale = True, 0
             return
         if known is not None:
-            self._drop((kind, address, length))  # the guest has mapped other memory there since
-        watch = _Watch(kind, address, address + length)
-        watch.ranges = self._margin(address) + ranges
-        writes, reads = _KINDS[kind]
+            self._drop(key)  # the guest has mapped other memory there since
+        watch = _Watch(key, self._margin(key.address) + ranges)
+        writes, reads = _KINDS[key.kind]
         for hook in [self._writes] * writes + [self._reads] * reads:
             watch.hooks += [(hook, hook.add(p, p + size - 1)) for _, p, size in watch.ranges]
-        self._watches[kind, address, length] = watch
+        self._watches[key] = watch
         self._invalidate()
 
     def _margin(self, address: int) -> list[tuple[int, int, int]]:
@@ -118,9 +139,9 @@ class Watching:
         except MemoryFault:
             return []
 
-    def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
+    def remove(self, key: WatchKey) -> None:
         """Watch it no more; its hooks stay a while."""
-        watch = self._watches.get((kind, address, length))
+        watch = self._watches.get(key)
         if watch is not None:
             watch.active = False
 
@@ -132,7 +153,7 @@ class Watching:
                 if watch.stale > MAX_STALE_RESUMES:
                     self._drop(key)
 
-    def _drop(self, key: tuple[BreakpointKind, int, int]) -> None:
+    def _drop(self, key: WatchKey) -> None:
         for hook, handle in self._watches.pop(key).hooks:
             hook.remove(handle)
         self._invalidate()
@@ -140,23 +161,26 @@ class Watching:
     def _on_write(
         self, _engine: Engine, _access: int, address: int, size: int, _value: int, _key: int
     ) -> None:
-        self._on_access(address, size, write=True)
+        self._on_access(address, size, 0)
 
     def _on_read(
         self, _engine: Engine, _access: int, address: int, size: int, _value: int, _key: int
     ) -> None:
-        self._on_access(address, size, write=False)
+        self._on_access(address, size, 1)
 
-    def _on_access(self, physical: int, size: int, *, write: bool) -> None:
-        if self.muted or self.hit is not None:
+    def _on_access(self, physical: int, size: int, direction: int) -> None:
+        """``direction`` indexes :data:`_KINDS`.  The engine calls once per hook that covers the access;
+        the first call finds everything, since the engine does not stop in between.
+        """
+        if self.muted or self._hits:
             return
         for watch in self._watches.values():
-            if not watch.active or not _KINDS[watch.kind][0 if write else 1]:
+            if not watch.active or not _KINDS[watch.key.kind][direction]:
                 continue
             found = watch.touched(physical, size)
             if found is not None:
                 address, first = found
-                undo = (address, self._read(address, size)) if write else None
-                self.hit = WatchHit(watch.kind, first, undo)
-                self._engine.emu_stop()
-                return
+                undo = (address, self._read(address, size)) if direction == 0 else None
+                self._hits.append(WatchHit(watch.key, first, undo))
+        if self._hits:
+            self._engine.emu_stop()

@@ -21,6 +21,7 @@ _CLASSIC_OFFSETS = {
     exceptions.FLOATING_POINT: 0x800,
     exceptions.SYSTEM_CALL: 0xC00,
     exceptions.TRACE: 0xD00,
+    exceptions.INSTRUCTION_BREAKPOINT: 0x1300,
     exceptions.INSTRUCTION_MISS: 0x1000,
     exceptions.DATA_LOAD_MISS: 0x1100,
     exceptions.DATA_STORE_MISS: 0x1200,

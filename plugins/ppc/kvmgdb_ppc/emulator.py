@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import unicorn as un
 from unicorn import ppc_const as uc
 from unicorn.unicorn_py3.unicorn import uclib
 
-from kvmgdb.arch.emulator import ComputedRegister, Engine, Read
+from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Read
 from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb.errors import MemoryFault
-from kvmgdb_ppc import delivery, exceptions, instructions, tlb
+from kvmgdb_ppc import debug, delivery, exceptions, instructions, tlb
+from kvmgdb_ppc.engine_state import find_sprs
+from kvmgdb_ppc.registers import BOOKE
 from kvmgdb_ppc.sprs import READ_ONLY, SPRS
 
 MODELS = {
@@ -61,7 +63,6 @@ class PpcEmulator:
 
     direct: Mapping[str, int] = DIRECT
     nop = struct.pack(">I", instructions.NOP)
-    halt_opcode: bytes | None = None
     regions: tuple[Region, ...] = (SCRATCH,)
     devices: tuple[DeviceRegion, ...] = (DEVICES,)
 
@@ -71,6 +72,9 @@ class PpcEmulator:
         self.computed: Mapping[str, ComputedRegister] = {
             name: self._spr_register(name, number) for name, number in self._sprs.items()
         }
+        self.debug_registers = debug.registers(variant)
+        self._debug_writes = debug.DebugWrites(frozenset(self._sprs[name] for name in self.debug_registers))
+        self._spr_array: ctypes.Array[ctypes.c_uint32]
         self._write_scratch: Callable[[int, bytes], None]
 
     def create(self) -> Engine:
@@ -99,6 +103,11 @@ class PpcEmulator:
             code = setup()
             memory(SCRATCH.start, struct.pack(f">{len(code)}I", *code))
             engine.emu_start(SCRATCH.start, 0, 0, len(code))
+        self._spr_array = find_sprs(
+            engine,
+            lambda number: self._read_spr(engine, number),
+            lambda number, value: self._write_spr(engine, number, value),
+        )
         for number in DIRECT.values():
             engine.reg_write(number, 0)
         engine.reg_write(uc.UC_PPC_REG_PC, start.entry)
@@ -134,6 +143,42 @@ class PpcEmulator:
         engine.reg_write(uc.UC_PPC_REG_PC, found.return_pc)
         return found
 
+    def marked(self, start: int, code: bytes) -> list[tuple[int, Mark]]:
+        """Writes to debug registers."""
+        return self._debug_writes.marked(start, code)
+
+    def guest_points(self, engine: Engine) -> list[GuestPoint]:
+        """IAC and DAC, or IABR and DABR."""
+        return debug.points(self._variant, self._debug_values())
+
+    def _debug_values(self) -> dict[str, int]:
+        return {name: self._spr_array[self._sprs[name]] for name in self.debug_registers}
+
+    def debug_exception(
+        self, engine: Engine, points: Sequence[GuestPoint], read: Read
+    ) -> GuestException | None:
+        """BookE: a debug interrupt with the bits of DBSR, while MSR[DE] is set.  Classic: an instruction
+        address breakpoint, or a data storage interrupt with DSISR and DAR.
+        """
+        pc = self.resume_pc(engine)
+        msr = engine.reg_read(uc.UC_PPC_REG_MSR)
+        if self._variant in BOOKE:
+            if not msr & delivery.MSR_DE:
+                return None
+            self._spr_array[self._sprs["dbsr"]] |= debug.booke_status(
+                list(points), instructions.is_store(self._word(engine, pc, read))
+            )
+            return exceptions.make_debug(exceptions.DEBUG, pc)
+        point = points[0]
+        if not debug.classic_takes(point, self._debug_values(), msr):
+            return None
+        if point.slot != debug.DABR_SLOT:
+            return exceptions.make_debug(exceptions.INSTRUCTION_BREAKPOINT, pc)
+        store = debug.DSISR_STORE if instructions.is_store(self._word(engine, pc, read)) else 0
+        self._spr_array[self._sprs["dsisr"]] = debug.DSISR_DABR | store
+        self._spr_array[self._sprs["dar"]] = point.address
+        return exceptions.make_debug(exceptions.DATA_STORAGE, pc)
+
     def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
         """Through SRR0/1 or CSRR0/1 and the core's vectors."""
         msr = engine.reg_read(uc.UC_PPC_REG_MSR)
@@ -148,7 +193,7 @@ class PpcEmulator:
         if not self._has_code(engine, vector, read):
             return f"there is no code at its vector {vector:#x}"
         for name, value in entry.sprs.items():
-            self._execute(engine, _MTSPR, instructions.mtspr(self._sprs[name], 3), value)
+            self._write_spr(engine, self._sprs[name], value)
         engine.reg_write(uc.UC_PPC_REG_MSR, entry.msr)
         engine.reg_write(uc.UC_PPC_REG_PC, vector)
         return None
@@ -169,8 +214,12 @@ class PpcEmulator:
         return exceptions.make(exceptions.ILLEGAL, self.resume_pc(engine), False, None)
 
     def _is_trap(self, engine: Engine, pc: int, read: Read) -> bool:
+        return instructions.is_trap(self._word(engine, pc, read))
+
+    def _word(self, engine: Engine, pc: int, read: Read) -> int:
+        """The instruction at ``pc``; 0, which is none, where there is no memory."""
         physical = self.translate(engine, pc, read)
-        return physical is not None and instructions.is_trap(int.from_bytes(read(physical, 4), "big"))
+        return int.from_bytes(read(physical, 4), "big") if physical is not None else 0
 
     def _fault_address(self, engine: Engine, number: int) -> int | None:
         register = (
@@ -182,7 +231,7 @@ class PpcEmulator:
 
     def _spr_register(self, name: str, number: int) -> ComputedRegister:
         def put(engine: Engine, value: int) -> None:
-            self._execute(engine, _MTSPR, instructions.mtspr(number, 3), value)
+            self._write_spr(engine, number, value)
 
         return ComputedRegister(
             lambda engine, read: self._read_spr(engine, number), None if name in READ_ONLY else put
@@ -190,6 +239,9 @@ class PpcEmulator:
 
     def _read_spr(self, engine: Engine, number: int) -> int:
         return self._execute(engine, _MFSPR, instructions.mfspr(3, number), 0)
+
+    def _write_spr(self, engine: Engine, number: int, value: int) -> None:
+        self._execute(engine, _MTSPR, instructions.mtspr(number, 3), value)
 
     def _execute(self, engine: Engine, address: int, word: int, value: int) -> int:
         """Execute one privileged instruction on r3, and leave everything else as it was."""

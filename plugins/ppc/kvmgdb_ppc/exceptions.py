@@ -5,7 +5,7 @@ Names are those of Power ISA, book III, "Interrupt Definitions".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kvmgdb.arch.stops import GuestException, Signal
 
@@ -20,6 +20,8 @@ SPE_UNAVAILABLE = 32
 TRACE = 68
 INSTRUCTION_MISS, DATA_LOAD_MISS, DATA_STORE_MISS = 76, 77, 78
 ILLEGAL = 96
+INSTRUCTION_BREAKPOINT = 256
+"""The engine never raises this one: a number of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,18 @@ INTERRUPTS = {
     76: Interrupt("instruction TLB miss", Signal.SEGV),
     77: Interrupt("data load TLB miss", Signal.SEGV),
     78: Interrupt("data store TLB miss", Signal.SEGV),
+    256: Interrupt("instruction address breakpoint", Signal.TRAP),
     96: Interrupt("program (illegal instruction)", Signal.ILL),
 }
 
 TRAP = Interrupt("program (trap)", Signal.TRAP)
+
+
+def make_debug(number: int, pc: int) -> GuestException:
+    """A debug event that the instruction at ``pc`` meets before it is executed."""
+    found = make(number, pc, trap=False, fault_address=None)
+    name = "data address breakpoint" if number == DATA_STORAGE else found.name
+    return replace(found, name=name, signal=Signal.TRAP, return_pc=pc, debug=True)
 
 
 def cause(exception: GuestException) -> str:

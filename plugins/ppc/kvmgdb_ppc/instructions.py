@@ -34,6 +34,23 @@ def mtspr(spr: int, source: int) -> int:
     return _spr_form(source, spr, 467)
 
 
+def mtspr_target(word: int) -> int | None:
+    """The SPR that ``mtspr`` writes; None for any other instruction."""
+    if word >> 26 != 31 or word >> 1 & 0x3FF != 467:
+        return None
+    return word >> 16 & 0x1F | word >> 6 & 0x3E0
+
+
+def is_store(word: int) -> bool:
+    """Whether a memory access by this instruction is a store.  D-form stores are opcodes 36-39, 44, 45,
+    47 and 52-55; X-form ones have bit 8 of the extended opcode (``stwx`` 151, ``lwzx`` 23).
+    """
+    opcode = word >> 26
+    if opcode == 31:
+        return bool(word >> 8 & 1)
+    return opcode in (36, 37, 38, 39, 44, 45, 47, 52, 53, 54, 55)
+
+
 def tlbwe(source: int = 0, entry: int = 0, word: int = 0) -> int:
     """``tlbwe rS,rA,WS`` (440); with all zero, ``tlbwe`` of the e500."""
     return 31 << 26 | source << 21 | entry << 16 | word << 11 | 978 << 1

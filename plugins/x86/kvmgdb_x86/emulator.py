@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import unicorn as un
 from unicorn import x86_const as uc
 
-from kvmgdb.arch.emulator import ComputedRegister, Engine, Read
+from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Read
 from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
 from kvmgdb.arch.stops import GuestException
-from kvmgdb_x86 import exceptions, modes, paging
+from kvmgdb_x86 import debug, exceptions, modes, paging
 from kvmgdb_x86.delivery import Cpu, obstacle
 from kvmgdb_x86.emulator_registers import DIRECT, EFER, computed_registers
 from kvmgdb_x86.engine_mode import register_mode, use_64_bit_registers
@@ -36,6 +36,7 @@ _SEGMENT_REGISTERS = (
 _GENERAL = tuple(DIRECT[name] for name in ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp")) + tuple(
     DIRECT[f"r{index}"] for index in range(8, 16)
 )
+_DEBUG_ADDRESSES = (uc.UC_X86_REG_DR0, uc.UC_X86_REG_DR1, uc.UC_X86_REG_DR2, uc.UC_X86_REG_DR3)
 _RESERVED_ONE = 2  # EFLAGS bit 1
 
 
@@ -44,7 +45,7 @@ class X86Emulator:
 
     direct: Mapping[str, int] = DIRECT
     nop = b"\x90"
-    halt_opcode: bytes | None = b"\xf4"
+    debug_registers = debug.REGISTERS
     regions: tuple[Region, ...] = (modes.TABLES,)
     devices: tuple[DeviceRegion, ...] = ()
 
@@ -138,16 +139,38 @@ class X86Emulator:
         fault_address = engine.reg_read(uc.UC_X86_REG_CR2) if number == exceptions.PAGE_FAULT else None
         return exceptions.make(number, pc, rip, fault_address)
 
+    def marked(self, start: int, code: bytes) -> list[tuple[int, Mark]]:
+        """HLT and MOV to a debug register; both end a block."""
+        return debug.marked(start, code)
+
+    def guest_points(self, engine: Engine) -> list[GuestPoint]:
+        """The data watches of DR0-3; the engine itself knows the execution breakpoints."""
+        dr7 = engine.reg_read(uc.UC_X86_REG_DR7)
+        return debug.watches(dr7, [engine.reg_read(number) for number in _DEBUG_ADDRESSES])
+
+    def debug_exception(
+        self, engine: Engine, points: Sequence[GuestPoint], read: Read
+    ) -> GuestException | None:
+        """#DB with the bits of DR6."""
+        dr6 = engine.reg_read(uc.UC_X86_REG_DR6)
+        for point in points:
+            dr6 |= 1 << point.slot
+        engine.reg_write(uc.UC_X86_REG_DR6, dr6)
+        rip = self.resume_pc(engine)
+        return exceptions.make(exceptions.DEBUG, self._state.code_base + rip, rip)
+
     def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
         """Through the IDT or the vector table; as a double fault where the handler cannot be entered."""
         cpu = self._cpu(engine)
         look = LinearMemory(self._paging(engine), read)
         vector = exception.vector
+        if vector == exceptions.DEBUG:
+            self._state.plain_exception()
         problem = obstacle(cpu, vector, self._state.is_software, look.read, look.can_write)
         if problem is not None and cpu.idt[1] and cpu.cr0 & modes.CR0_PE:
             vector = exceptions.DOUBLE_FAULT
             if obstacle(cpu, vector, False, look.read, look.can_write) is None:
-                self._state.double_fault()
+                self._state.plain_exception()
                 problem = None
         if problem is None:
             self._state.deliver(vector)

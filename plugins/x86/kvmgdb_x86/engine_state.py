@@ -126,8 +126,8 @@ class EngineState:
         _do_interrupt(self._processor)
         self._vector.value = _NO_VECTOR
 
-    def double_fault(self) -> None:
-        """Make the last exception a double fault: error code 0, back to the same instruction."""
+    def plain_exception(self) -> None:
+        """Make the last exception one without an error code that returns to RIP as it is."""
         self._error_code.value = 0
         self._is_software.value = 0
 
