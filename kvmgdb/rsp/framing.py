@@ -91,21 +91,23 @@ def unescape(data: bytes) -> bytes:
 
 
 def expand_runs(data: bytes, limit: int = 2 * MAX_PACKET) -> bytes:
-    """Undo run-length encoding: ``0*"`` stands for ``0000`` (GDB manual, "Overview").
+    """Undo run-length encoding: ``0* `` stands for ``0000`` (GDB manual, "Overview").
 
     Raises:
-        ValueError: a mark with nothing to repeat, or more than ``limit`` bytes come out.
+        ValueError: a mark with nothing to repeat or without a count, or more than ``limit`` bytes come out.
     """
-    head, *rest = data.split(b"*")
-    out = bytearray(head)
-    for part in rest:
-        if not part or not out:
-            raise ValueError("a run-length mark with nothing to repeat")
-        out += out[-1:] * (part[0] - 29)
-        out += part[1:]
+    out = bytearray()
+    place = 0
+    while (mark := data.find(b"*", place)) >= 0:
+        out += data[place:mark]
+        count = data[mark + 1 : mark + 2]  # a printable character, an asterisk (13) among them
+        if not out or not b" " <= count <= b"~":
+            raise ValueError("a run-length mark with nothing to repeat, or without a count")
+        out += out[-1:] * (count[0] - 29)
         if len(out) > limit:
             raise ValueError(f"run-length marks that expand to more than {limit} bytes")
-    return bytes(out)
+        place = mark + 2
+    return bytes(out + data[place:])
 
 
 def compress_runs(data: bytes) -> bytes:
@@ -181,11 +183,11 @@ class Decoder:
 
     def _frame(self) -> Event | None:
         buffer = self._buffer
-        end = buffer.find(b"#")
+        end = buffer.find(b"#", 0, self._max_frame + 1)
+        if end < 0 and len(buffer) > self._max_frame:
+            self._skipping = True
+            return BadPacket(f"a packet of more than {self._max_frame} bytes")
         if end < 0 or len(buffer) < end + 3:
-            if len(buffer) > self._max_frame:
-                self._skipping = True
-                return BadPacket(f"a packet of more than {self._max_frame} bytes")
             return None
         body = bytes(buffer[1:end])
         sent = bytes(buffer[end + 1 : end + 3])
