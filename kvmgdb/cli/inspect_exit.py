@@ -45,7 +45,7 @@ def inspect_exit(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE|EXIT]...",
+            metavar="FILE|EXIT",
             help="Files, - for standard input, or exits themselves: hex, key=value, what gdb prints.",
         ),
     ] = None,

@@ -80,8 +80,7 @@ def _neighbour(raw: RawExit) -> Judged:
         sentence = reason.tell({}, order)
         return Judged(raw, reason, Verdict(Event.UNKNOWN, Owner.UNKNOWN, sentence), raw.arch, notes=notes)
     if raw.payload is None:
-        known = {f.name for f in form.fields}
-        payload = form.pack({k: v for k, v in raw.fields.items() if k in known}, order)
+        payload = form.pack(_members(form, raw.fields, order), order)
     else:
         payload = raw.payload[: form.size]
     if len(payload) < form.size:
@@ -92,6 +91,18 @@ def _neighbour(raw: RawExit) -> Judged:
     values = form.unpack(payload.ljust(form.size, b"\0"), order)
     verdict = Verdict(Event.UNKNOWN, Owner.UNKNOWN, reason.tell(values, order), values.get("rip"))
     return Judged(raw, reason, verdict, raw.arch, form, values, payload, order, notes)
+
+
+def _members(form: PayloadForm, fields: Mapping[str, int], order: ByteOrder) -> dict[str, int]:
+    """Take the form's fields out of ``fields``; bytes given one by one (mmio.data) are put together."""
+    found = {}
+    for field in form.fields:
+        if field.name in fields:
+            found[field.name] = fields[field.name]
+        elif f"{field.name}[0]" in fields:
+            data = bytes(fields.get(f"{field.name}[{i}]", 0) & 0xFF for i in range(field.size))
+            found[field.name] = int.from_bytes(data, order)
+    return found
 
 
 def _told(record: TraceRecord) -> Verdict:

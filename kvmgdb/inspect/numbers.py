@@ -26,9 +26,9 @@ def number(text: object, what: str) -> int:
         try:
             value = int(text, 0)
         except ValueError:
-            raise PayloadError(f"{what} is not a number: {text[:40]!r}") from None
+            raise PayloadError(f"{shown(what)} is not a number: {text[:40]!r}") from None
     if not isinstance(value, int) or isinstance(value, bool):
-        raise PayloadError(f"{what} is not a number: {str(text)[:40]!r}")
+        raise PayloadError(f"{shown(what)} is not a number: {str(text)[:40]!r}")
     if not 0 <= value < LIMIT:
-        raise PayloadError(f"{what} does not fit 64 bits: {str(text)[:40]}")
+        raise PayloadError(f"{shown(what)} does not fit 64 bits: {str(text)[:40]}")
     return value

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
 from kvmgdb.arch.exits import Armed
 from kvmgdb.errors import PayloadError
@@ -25,7 +25,7 @@ from kvmgdb.inspect.summary import Summary
 MAX_PROBLEMS = 10
 """Lines about unusable input before the rest is only counted."""
 TICK_BYTES = 256 * 1024
-"""How often the progress bar is told."""
+"""How often the progress bar is told; less input shows none."""
 
 
 class Format(Enum):
@@ -73,7 +73,7 @@ class Problems:
 def run(job: Job, sources: Iterable[Source]) -> int:
     """Inspect every exit of ``sources``; return the exit code: 2 if any could not be used."""
     problems = Problems(job.err)
-    with _progress(job.err) as tick_of:
+    with _progress(job) as tick_of:
         exits = _judge_all(job, sources, problems, tick_of)
         if job.summary:
             _summarise(job, exits)
@@ -129,9 +129,11 @@ def _print_html(job: Job, exits: Iterator[Judged]) -> None:
 _PRINTERS = {Format.TEXT: _print_text, Format.JSON: _print_json, Format.HTML: _print_html}
 
 
-def _progress(err: TextIO) -> AbstractContextManager[TickOf]:
-    """Make the progress bar, on a terminal only."""
-    return _Bar(err) if err.isatty() else nullcontext(lambda source: lambda count: None)
+def _progress(job: Job) -> AbstractContextManager[TickOf]:
+    """Make the progress bar: on a terminal, unless exits are printed there too."""
+    if not job.err.isatty() or (job.out.isatty() and not job.summary):
+        return nullcontext(lambda source: lambda count: None)
+    return _Bar(job.err)
 
 
 class _Bar:
@@ -154,13 +156,15 @@ class _Bar:
         self._progress.stop()
 
     def _tick_of(self, source: Source) -> Tick:
-        task = self._progress.add_task(source.name, total=source.size)
+        task: TaskID | None = None
         waiting = 0
 
         def tick(count: int) -> None:
-            nonlocal waiting
+            nonlocal task, waiting
             waiting += count
             if waiting >= TICK_BYTES:
+                if task is None:
+                    task = self._progress.add_task(source.name, total=source.size)
                 self._progress.advance(task, waiting)
                 waiting = 0
 

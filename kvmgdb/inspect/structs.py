@@ -87,14 +87,13 @@ def _fields(member: Mapping[str, Any]) -> dict[str, int]:
             continue
         if isinstance(value, int | str):
             if not isinstance(value, str) or _looks_numeric(value):
-                fields[name] = number(value, shown(name))
+                fields[name] = number(value, name)
         elif isinstance(value, Mapping):
             continue
         elif isinstance(value, bytes):
             fields[name] = int.from_bytes(value[:8].ljust(8, b"\0"), "little")
         elif isinstance(value, Sequence):
-            what = shown(name)
-            fields.update((f"{name}[{i}]", number(item, f"{what}[{i}]")) for i, item in enumerate(value))
+            fields.update((f"{name}[{i}]", number(item, f"{name}[{i}]")) for i, item in enumerate(value))
         else:
             raise PayloadError(f"{shown(name)} is not a number: {str(value)[:40]!r}")
     return fields

@@ -127,6 +127,14 @@ class TestNeighbours:
 
         assert "4 byte(s) at guest-physical 0x1000" in found.verdict.sentence
 
+    @pytest.mark.parametrize(
+        "data", ["{0x1, 0x2, 0x3, 0x4, 0x0, 0x0, 0x0, 0x0}", '"\\001\\002\\003\\004\\000\\000\\000"']
+    )
+    def test_gdb_prints_bytes_in_two_ways(self, judged: Judge, data: str) -> None:
+        found = judged(f"$1 = {{exit_reason = 6, {{mmio = {{data = {data}, len = 4, is_write = 1}}}}}}")
+
+        assert found.verdict.sentence.startswith("the guest writes 01 02 03 04 to 4 byte(s)")
+
     def test_a_dump_that_ends_early_says_so(self, judged: Judge) -> None:
         assert judged(kvm_run(17, struct.pack("<II", 3, 0), size=48)).notes == (
             "the dump ends 120 bytes before the end of internal: taken as 0",
