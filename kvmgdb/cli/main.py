@@ -10,6 +10,7 @@ import typer
 
 from kvmgdb.cli import plugins, serve
 from kvmgdb.cli.config import config_app
+from kvmgdb.cli.inspect_exit import inspect_exit
 from kvmgdb.cli.log import configure
 from kvmgdb.errors import ConfigError, KvmgdbError, UsageError
 from kvmgdb.version import __version__
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("serve")(serve.serve)
+app.command("inspect-exit")(inspect_exit)
 app.command("plugins")(plugins.plugins)
 app.add_typer(config_app, name="config")
 
