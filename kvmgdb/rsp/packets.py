@@ -7,6 +7,7 @@ row takes and that is malformed raises :class:`PacketError`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -227,15 +228,19 @@ PacketValue = (
 )  # fmt: skip
 
 
+_NUMBER = re.compile(rb"[0-9a-fA-F]{1,16}")
+"""64 bits are the widest any number of the protocol is; ``int`` alone would take signs and blanks too."""
+
+
 def _hex(text: bytes, what: str) -> int:
-    try:
-        return int(text, 16)
-    except ValueError:
-        raise PacketError(f"{what} {text[:40]!r} is not a hexadecimal number") from None
+    if not _NUMBER.fullmatch(text):
+        raise PacketError(f"{what} {text[:40]!r} is not a hexadecimal number of at most 64 bits")
+    return int(text, 16)
 
 
 def _thread(text: bytes) -> int:
-    return -1 if text == b"-1" else _hex(text.rpartition(b".")[2], "thread id")
+    number = text.rpartition(b".")[2]
+    return -1 if number == b"-1" else _hex(number, "thread id")
 
 
 def _data(text: bytes) -> bytes:
