@@ -7,7 +7,7 @@ from collections import deque
 
 from kvmgdb.arch.stops import Signal, Stop, StopKind
 from kvmgdb.dispatch import dispatch
-from kvmgdb.errors import KvmgdbError, RspError
+from kvmgdb.errors import RspError
 from kvmgdb.policy import OnDisconnect
 from kvmgdb.rsp import framing
 from kvmgdb.session import TO_THE_DEBUGGER, Close, Leave, Outcome, Reply, Run, Session, State, Trigger
@@ -162,9 +162,9 @@ class Conversation:
                 if self._take_interrupt():
                     return Stop(StopKind.INTERRUPT, backend.pc(), Signal.INT, "interrupted by the debugger")
                 stop = backend.resume(self._connection.fd, fresh=False)
-        except (KvmgdbError, RspError) as problem:
-            log.error("the guest cannot run: %s", problem)
-            return Stop(StopKind.SHUTDOWN, backend.pc(), Signal.ABRT, str(problem))
+        except Exception as problem:  # the session outlives a fault of the backend
+            log.error("the guest cannot run on: %r", problem, exc_info=log.isEnabledFor(logging.DEBUG))
+            return Stop(StopKind.SHUTDOWN, backend.pc(), Signal.ABRT, f"the guest cannot run on: {problem!r}")
         return stop
 
     def _take_interrupt(self) -> bool:

@@ -143,4 +143,6 @@ class Arming:
         self._stale_calls[address] = calls
         if calls >= MAX_STALE_CALLS:
             del self._stale_calls[address]
-            self._retired.append(self._hooks.pop(address))  # not now: its callback is this one
+            hook = self._hooks.pop(address, None)  # None: it goes before the next run
+            if hook is not None:
+                self._retired.append(hook)  # not now: its callback is this one

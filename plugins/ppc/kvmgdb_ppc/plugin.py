@@ -16,7 +16,7 @@ NAME = "ppc"
 
 INFO = ArchInfo(
     name=NAME,
-    summary="PowerPC processors, 32-bit big-endian",
+    summary="PowerPC processors, big-endian",
     variants=(
         Variant("440", "BookE, IAC1-4 and DAC1-2"),
         Variant("e500v1", "BookE with a two-level TLB, MPC85xx"),
@@ -25,6 +25,11 @@ INFO = ArchInfo(
         Variant("603e", "classic, G2"),
         Variant("750", "classic, G3"),
         Variant("7457", "classic, G4"),
+        Variant("405", "40x (exits are decoded; no backend runs it)"),
+        Variant("970", "64-bit, G5 (exits are decoded; no backend runs it)"),
+        Variant("power8", "64-bit (exits are decoded; no backend runs it)"),
+        Variant("power9", "64-bit (exits are decoded; no backend runs it)"),
+        Variant("power10", "64-bit (exits are decoded; no backend runs it)"),
     ),
     aliases=("powerpc", "ppc32"),
     elf=(ElfMatch("EM_PPC", 32, "440"),),
@@ -53,12 +58,13 @@ def kvmgdb_archs() -> list[ArchInfo]:
 
 @hookimpl
 def kvmgdb_registers(arch: ArchId) -> RegisterFile | None:
-    """The core's registers and SPRs."""
+    """The core's registers and SPRs; of the 32-bit cores that a backend can run."""
     if arch.name != NAME:
         return None
     from kvmgdb_ppc.registers import register_file
+    from kvmgdb_ppc.sprs import SPRS
 
-    return register_file(arch.variant)
+    return register_file(arch.variant) if arch.variant in SPRS else None
 
 
 @hookimpl
