@@ -1,7 +1,8 @@
 """The breakpoints a debugger has set: any number, kept here and not in the guest.
 
-What a stop means is one look-up by address, whatever the number.  A breakpoint asked for twice is armed
-once and stays until it is taken back as often (two clients' libraries, or gdb's own duplicates).
+What a stop means is one look-up by address, whatever the number.  A breakpoint asked for twice is one
+breakpoint, and taken back once it is gone (GDB manual, "Packets": ``Z`` and ``z`` are idempotent); a
+software and a hardware one at the same address are two.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ class Breakpoint:
     length: int
     armed_as: BreakpointKind
     """What the backend was asked for: policy may make a hardware one of a software one."""
-    references: int = 1
     hits: int = 0
 
 

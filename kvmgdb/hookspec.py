@@ -12,17 +12,20 @@ architecture (a vendor's exit decoder, say) and keep the rest.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from kvmgdb.arch.breakpoints import BreakpointEncoding
 from kvmgdb.arch.emulator import EmulatorPort
-from kvmgdb.arch.exits import ExitDecoder
 from kvmgdb.arch.identity import ArchId, ArchInfo
-from kvmgdb.arch.layout import DebugLayout
 from kvmgdb.arch.monitor import MonitorCommand
 from kvmgdb.arch.registers import RegisterFile
 from kvmgdb.backends.base import BackendInfo
+
+if TYPE_CHECKING:  # serving a guest needs neither, and both take a while to import
+    from kvmgdb.arch.exits import ExitDecoder
+    from kvmgdb.arch.layout import DebugLayout
 
 PROJECT = "kvmgdb"
 

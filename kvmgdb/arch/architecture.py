@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kvmgdb.arch.breakpoints import BreakpointEncoding
 from kvmgdb.arch.emulator import EmulatorPort
-from kvmgdb.arch.exits import ExitDecoder
 from kvmgdb.arch.identity import ArchId, ArchInfo
-from kvmgdb.arch.layout import DebugLayout
 from kvmgdb.arch.registers import RegisterFile
 from kvmgdb.errors import KvmgdbError, PluginError
+
+if TYPE_CHECKING:  # serving a guest needs neither, and both take a while to import
+    from kvmgdb.arch.exits import ExitDecoder
+    from kvmgdb.arch.layout import DebugLayout
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import quoteattr
+from html import escape
 
 from kvmgdb.arch.registers import Feature, FlagsType, RegisterFile, RegisterType, VectorType
 
@@ -22,7 +22,7 @@ def target_xml(registers: RegisterFile) -> str:
 
 
 def _feature(feature: Feature) -> list[str]:
-    lines = [f"<feature name={quoteattr(feature.name)}>"]
+    lines = [f"<feature name="{escape(feature.name)}">"]
     for kind in feature.types:
         lines += _type(kind)
     lines += [

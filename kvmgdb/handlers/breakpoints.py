@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 
 from kvmgdb.arch.breakpoints import BreakpointKind
-from kvmgdb.arch.slots import Refusal, Request, allocate
 from kvmgdb.breakpoints import Breakpoint
 from kvmgdb.errors import RspError
 from kvmgdb.policy import Decision, SoftwareBreakpoints, decide_insert
@@ -27,7 +26,7 @@ def insert(session: Session, packet: packets.InsertBreakpoint) -> Reply:
     _check(session, packet)
     kind = BreakpointKind.HARDWARE if decision is Decision.PROMOTE else packet.kind
     if session.policy.software_breakpoints is SoftwareBreakpoints.HARDWARE:
-        _check_slots(session, Request(kind, packet.address, packet.length if kind.is_watch else 1))
+        _check_slots(session, (kind, packet.address, packet.length if kind.is_watch else 1))
     session.guest.backend.insert(kind, packet.address, packet.length)
     session.points.add(Breakpoint(packet.kind, packet.address, packet.length, kind))
     return Reply(replies.OK)
@@ -45,13 +44,15 @@ def _check(session: Session, packet: packets.InsertBreakpoint) -> None:
         raise RspError(problem)
 
 
-def _check_slots(session: Session, wanted: Request) -> None:
+def _check_slots(session: Session, wanted: tuple[BreakpointKind, int, int]) -> None:
     """Under a policy that wants hardware, breakpoints are as many as the machine has slots, also where
     the backend could take more.
     """
+    from kvmgdb.arch.slots import Refusal, Request, allocate
+
     held = {(p.armed_as, p.address, p.length if p.kind.is_watch else 1) for p in session.points}
     requests = [Request(*key) for key in sorted(held)]
-    answer = allocate(session.guest.arch.layout, [*requests, wanted])
+    answer = allocate(session.guest.arch.layout, [*requests, Request(*wanted)])
     if isinstance(answer, Refusal):
         raise RspError(answer.reason, errno.ENOSPC)
 

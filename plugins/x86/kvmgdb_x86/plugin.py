@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kvmgdb.arch.breakpoints import BreakpointEncoding, TrapInstruction
 from kvmgdb.arch.emulator import EmulatorPort
-from kvmgdb.arch.exits import ExitDecoder
 from kvmgdb.arch.identity import ArchId, ArchInfo, ElfMatch, Variant
-from kvmgdb.arch.layout import DebugLayout
 from kvmgdb.arch.registers import RegisterFile
 from kvmgdb.hookspec import hookimpl
+
+if TYPE_CHECKING:  # serving a guest needs neither, and both take a while to import
+    from kvmgdb.arch.exits import ExitDecoder
+    from kvmgdb.arch.layout import DebugLayout
 
 NAME = "x86"
 
