@@ -22,7 +22,7 @@ def target_xml(registers: RegisterFile) -> str:
 
 
 def _feature(feature: Feature) -> list[str]:
-    lines = [f"<feature name="{escape(feature.name)}">"]
+    lines = [f'<feature name="{escape(feature.name)}">']
     for kind in feature.types:
         lines += _type(kind)
     lines += [
