@@ -23,6 +23,8 @@ from kvmgdb.arch.machine import Region, StartState
 from kvmgdb.arch.stops import GuestException, Signal, Stop, StopKind
 from kvmgdb.backends.base import HandBack, OnDelivered
 from kvmgdb.backends.emulator.arming import Arming
+from kvmgdb.backends.emulator.code_points import CodePoints
+from kvmgdb.backends.emulator.events import Events, Raised
 from kvmgdb.backends.emulator.registers import Batch
 from kvmgdb.backends.emulator.watching import Owner, WatchHit, Watching, WatchKey
 from kvmgdb.backends.memory import PAGE, PhysicalMemory, pieces
@@ -36,12 +38,6 @@ there the page fault would be the guest's (CR2 changed, and the next real fault 
 
 SLICE_SECONDS = 0.00025
 MIN_SLICE, MAX_SLICE = 1_000, 1_000_000
-
-_ACCESSES = {
-    uc.UC_MEM_READ_UNMAPPED: "read from",
-    uc.UC_MEM_WRITE_UNMAPPED: "write to",
-    uc.UC_MEM_FETCH_UNMAPPED: "instruction fetch from",
-}
 
 
 class EmulatorBackend:
@@ -69,7 +65,6 @@ class EmulatorBackend:
         self._memory = PhysicalMemory((Region(0, memory_size, "ram"), *port.regions))
         self.regions = self._memory.regions
         self._inserted: set[tuple[BreakpointKind, int, int]] = set()
-        self._code: set[int] = set()  # the debugger's code breakpoints; the guest's are in _guest_code
         self._slice = 20_000
         self.reset()
 
@@ -78,14 +73,8 @@ class EmulatorBackend:
         self._memory.clear()
         self._batches: dict[tuple[str, ...], Batch] = {}
         self._pages: dict[int, int | None] = {}
-        self._skip: int | None = None
-        self._pending: Stop | None = None
-        self._interrupt: int | None = None
-        self._invalid = False
         self._guest_points: tuple[GuestPoint, ...] = ()
-        self._guest_code: dict[int, list[GuestPoint]] = {}
         self._guest_reached: list[GuestPoint] = []
-        self._guest_skip: int | None = None
         self._deferred: GuestException | None = None
         self._raised = False
         self._engine: Engine = self._port.create()
@@ -102,11 +91,10 @@ class EmulatorBackend:
 
     def _hook(self) -> None:
         engine = self._engine
+        self._events = Events(engine)
         self._arming = Arming(engine, self._on_breakpoint, self._port.marked, self._read_code)
+        self._code = CodePoints(self._arming)
         self._watching = Watching(engine, self.translate, self.read_virtual, self._arming.invalidate)
-        engine.hook_add(uc.UC_HOOK_INTR, self._on_interrupt)
-        engine.hook_add(uc.UC_HOOK_INSN_INVALID, self._on_invalid)
-        engine.hook_add(uc.UC_HOOK_MEM_UNMAPPED, self._on_unmapped)
         self._port.connect(engine, self)
 
     def _prime(self) -> None:
@@ -202,7 +190,6 @@ class EmulatorBackend:
             self._watching.insert(WatchKey(Owner.DEBUGGER, kind, address, length))
         else:
             self._code.add(address)
-            self._arming.add(address)
 
     def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Disarm it."""
@@ -211,14 +198,12 @@ class EmulatorBackend:
             self._watching.remove(WatchKey(Owner.DEBUGGER, kind, address, length))
             return
         self._code.discard(address)
-        if address not in self._guest_code:
-            self._arming.discard(address)
 
     # -- running -------------------------------------------------------------------------------------
 
     def step(self) -> Stop:
         """Execute one instruction."""
-        self._skip = self.pc()
+        self._code.debugger_told = self.pc()
         stop = self._deliver_deferred() or self._run(1, self.pc())
         return stop or Stop(StopKind.STEP, self.pc(), reason="one instruction executed")
 
@@ -226,7 +211,7 @@ class EmulatorBackend:
         """Run in slices until a stop, or until ``wake`` is readable."""
         if fresh:
             pc = self.pc()
-            self._skip = pc if pc in self._arming else None
+            self._code.debugger_told = pc if pc in self._code else None
             self._watching.prepare()
             stop = self._deliver_deferred()
             if stop is not None:
@@ -258,7 +243,7 @@ class EmulatorBackend:
         try:
             self._engine.emu_start(self._port.resume_pc(self._engine), UNTIL_IGNORED, 0, count)
         except UcError as problem:
-            self._on_error(problem)
+            self._events.on_error(problem)
         self._pages.clear()
         mark = arming.seen
         if arming.arm_fresh() and stepped is not None and mark is None:
@@ -270,10 +255,11 @@ class EmulatorBackend:
         hits = self._watching.take_hits()
         if hits:
             return self._on_watch_hits(hits)
-        if self._interrupt is not None or self._invalid:
-            return self._on_exception()
-        if self._pending is not None:
-            stop, self._pending = self._pending, None
+        raised = self._events.take_exception()
+        if raised is not None:
+            return self._on_exception(raised)
+        stop = self._events.take_stop()
+        if stop is not None:
             return stop if stop.kind is StopKind.BREAKPOINT else replace(stop, pc=self.pc())
         if self._guest_reached:
             points, self._guest_reached = self._guest_reached, []
@@ -321,9 +307,9 @@ class EmulatorBackend:
     def _run_muted(self) -> Stop | None:
         """Execute the instruction at the program counter, whatever it touches."""
         self._watching.muted = True
-        self._skip = self._guest_skip = self.pc()
+        pc = self._code.debugger_told = self._code.guest_told = self.pc()
         try:
-            return self._run(1, self._skip)
+            return self._run(1, pc)
         finally:
             self._watching.muted = False
 
@@ -333,13 +319,12 @@ class EmulatorBackend:
 
     # -- exceptions, and the guest's own debug registers -----------------------------------------------
 
-    def _on_exception(self) -> Stop | None:
-        number, self._interrupt = self._interrupt, None
-        invalid, self._invalid = self._invalid, False
+    def _on_exception(self, raised: Raised) -> Stop | None:
         port, engine = self._port, self._engine
-        if invalid or number is None:
+        self._events.take_stop()
+        if raised.number is None:
             return self._offer(port.invalid_instruction(engine, self.read_physical))
-        return self._offer(port.exception(engine, number, self.read_physical))
+        return self._offer(port.exception(engine, raised.number, self.read_physical))
 
     def _offer(self, exception: GuestException) -> Stop | None:
         """To the guest's own handler, if it is the guest's and there is one; else a stop."""
@@ -352,7 +337,7 @@ class EmulatorBackend:
                 self.on_delivered(exception)
                 return None
             reason += f": the guest has no handler ({obstacle})"
-        self._guest_skip = self.pc()  # it has been told once
+        self._code.guest_told = self.pc()
         return Stop(
             StopKind.EXCEPTION,
             self.pc(),
@@ -384,59 +369,21 @@ class EmulatorBackend:
         for point in set(self._guest_points) - set(points):
             if point.kind.is_watch:
                 self._watching.remove(_guest_key(point))
-            elif point.address not in self._code:
-                self._arming.discard(point.address)
-        self._guest_points = tuple(points)
-        self._guest_code = {}
         for point in points:
             if point.kind.is_watch:
                 with contextlib.suppress(MemoryFault):  # nothing is mapped there that could be touched
                     self._watching.insert(_guest_key(point))
-            else:
-                self._guest_code.setdefault(point.address, []).append(point)
-                self._arming.add(point.address)
-
-    # -- callbacks -----------------------------------------------------------------------------------
+        self._code.set_guest(point for point in points if not point.kind.is_watch)
+        self._guest_points = tuple(points)
 
     def _on_breakpoint(self, address: int) -> None:
-        if address in self._code and address != self._skip:
+        points = self._code.reached(address)
+        if points is None:
             reason = f"breakpoint at {address:#x}"
-            self._stop(Stop(StopKind.BREAKPOINT, address, reason=reason, address=address))
-            return
-        self._skip = None
-        if address in self._guest_code and address != self._guest_skip:
-            self._guest_reached = self._guest_code[address]
+            self._events.stop(Stop(StopKind.BREAKPOINT, address, reason=reason, address=address))
+        elif points:
+            self._guest_reached = points
             self._engine.emu_stop()
-        self._guest_skip = None
-
-    def _stop(self, stop: Stop) -> None:
-        if self._pending is None:
-            self._pending = stop
-        self._engine.emu_stop()
-
-    def _on_interrupt(self, engine: Engine, number: int, _data: object) -> None:
-        self._interrupt = number
-        engine.emu_stop()
-
-    def _on_invalid(self, _engine: Engine, _data: object) -> bool:
-        self._invalid = True
-        return False
-
-    def _on_unmapped(
-        self, _engine: Engine, access: int, address: int, size: int, _value: int, _data: object
-    ) -> bool:
-        reason = (
-            f"{_ACCESSES.get(access, 'access to')} physical address {address:#x}, where there is no memory"
-        )
-        self._pending = Stop(StopKind.UNMAPPED, 0, Signal.BUS, reason, address=address)
-        return False
-
-    def _on_error(self, problem: UcError) -> None:
-        """The engine gave up: the callback that saw why has said so, or the error itself must do."""
-        if self._invalid or self._interrupt is not None:
-            return
-        if self._pending is None:
-            self._pending = Stop(StopKind.SHUTDOWN, 0, Signal.ABRT, f"the emulator stopped: {problem}")
 
     # -- the machine's devices (kvmgdb.arch.machine.Devices) --------------------------------------------
 
@@ -447,7 +394,7 @@ class EmulatorBackend:
     def exit(self, status: int) -> None:
         """The guest ended itself."""
         text = f"the guest ended with status {status}"
-        self._stop(Stop(StopKind.EXIT, 0, Signal.NONE, text, status=status))
+        self._events.stop(Stop(StopKind.EXIT, 0, Signal.NONE, text, status=status))
 
 
 def _guest_key(point: GuestPoint) -> WatchKey:
