@@ -292,13 +292,13 @@ class EmulatorBackend:
 
     def _complete(self, ours: list[WatchHit], points: list[GuestPoint]) -> Stop | None:
         """Execute the instruction, then report.  The guest's exception waits while the debugger looks."""
-        exception = self._port.debug_exception(self._engine, points, self.read_physical) if points else None
         self._raised = False
         other = self._run_muted()
+        # After the instruction: a single step of the guest's own would clear these status bits again.
+        exception = self._port.debug_exception(self._engine, points, self.read_physical) if points else None
         if other is not None:
             return other
         if exception is not None and not self._raised:
-            exception = replace(exception, return_pc=self._port.resume_pc(self._engine))
             if not ours:
                 return self._offer(exception)
             self._deferred = exception
