@@ -152,8 +152,10 @@ def _pack(values: Iterator[int] | tuple[int, ...]) -> bytes:
 def _find_state(engine: Engine, marks: bytes) -> tuple[int, int]:
     """The addresses of the processor's state, which begins with the general registers, and of the
     processor object around it, which holds a pointer to it.
+
+    That pointer also tells the state from what lies in memory that was read here before: copies of it.
     """
-    state, processors = 0, []
+    found = []
     with open("/proc/self/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - a raw descriptor is wanted
         fd = memory.fileno()
         handle = os.pread(fd, _HANDLE_SIZE, engine._uch.value)
@@ -162,14 +164,21 @@ def _find_state(engine: Engine, marks: bytes) -> tuple[int, int]:
                 area = os.pread(fd, _SEARCH_SIZE, pointer)
             except OSError:
                 continue  # not a pointer
-            place = area.find(marks)
-            if place >= 0:
+            for place in _places(area, marks):
                 state = pointer + place
                 if area.find(state.to_bytes(8, "little"), 0, place) >= 0:
-                    processors.append(pointer)
-    if not processors:
+                    found.append((pointer, state))
+    if not found:
         raise BackendError(_WRONG_VERSION)
-    return state, max(processors)  # the innermost: other objects lie before it in memory
+    processor, state = max(found)  # the innermost: other objects lie before it in memory
+    return state, processor
+
+
+def _places(area: bytes, marks: bytes) -> Iterator[int]:
+    place = area.find(marks)
+    while place >= 0:
+        yield place
+        place = area.find(marks, place + 1)
 
 
 def _pointers(handle: bytes) -> list[int]:
