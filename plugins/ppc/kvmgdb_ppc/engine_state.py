@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from unicorn import ppc_const as uc
 
@@ -21,6 +21,7 @@ _HANDLE_SIZE = 0x4000
 _SEARCH_SIZE = 0x20000
 _GENERAL_MARKS = tuple(0x6B76_0000 + i for i in range(4))
 _SPR_MARKS = tuple(0x6D67_0000 + i for i in range(4))
+_LIVE_MARK = 0x6D67_00FF
 _SPRG0, _PVR = 272, 287
 _COUNT = 1024
 
@@ -38,29 +39,44 @@ def find_sprs(
     version = read_spr(_PVR)
     for index, mark in enumerate(_GENERAL_MARKS):
         engine.reg_write(uc.UC_PPC_REG_0 + index, mark)
-    start = _find_array(engine, version)
+    with open("/proc/self/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - a raw descriptor is wanted
+        fd = memory.fileno()
+        candidates = list(_candidates(fd, engine, version))
+        write_spr(_SPRG0, _LIVE_MARK)  # copies of the array, in memory that was read before, do not follow
+        live = [c for c in candidates if _word(fd, c + 4 * _SPRG0) == _LIVE_MARK]
     for index in range(4):
         engine.reg_write(uc.UC_PPC_REG_0 + index, 0)
         write_spr(_SPRG0 + index, 0)
-    return (ctypes.c_uint32 * _COUNT).from_address(start)
+    if not live:
+        raise BackendError(_WRONG_VERSION)
+    return (ctypes.c_uint32 * _COUNT).from_address(live[0])
 
 
-def _find_array(engine: Engine, version: int) -> int:
+def _word(fd: int, address: int) -> int | None:
+    try:
+        return int.from_bytes(os.pread(fd, 4, address), "little")
+    except OSError:
+        return None  # no longer there
+
+
+def _candidates(fd: int, engine: Engine, version: int) -> Iterator[int]:
+    """Addresses of what looks like the array."""
     general, sprgs = struct.pack("<4I", *_GENERAL_MARKS), struct.pack("<4I", *_SPR_MARKS)
-    with open("/proc/self/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - a raw descriptor is wanted
-        fd = memory.fileno()
-        handle = os.pread(fd, _HANDLE_SIZE, engine._uch.value)
-        words = {word for (word,) in struct.iter_unpack("<Q", handle[: len(handle) // 8 * 8])}
-        for pointer in words:
-            if not 0x1_0000 <= pointer < 1 << 47:
-                continue
-            try:
-                area = os.pread(fd, _SEARCH_SIZE, pointer)
-            except OSError:
-                continue  # not a pointer
-            place = area.find(sprgs) - 4 * _SPRG0
-            if general in area and place >= 0:
-                (found,) = struct.unpack_from("<I", area, place + 4 * _PVR)
-                if found == version:
-                    return int(pointer) + place
-    raise BackendError("this Unicorn does not keep its SPRs as version 2.1.4 does: install unicorn==2.1.4")
+    handle = os.pread(fd, _HANDLE_SIZE, engine._uch.value)
+    words = {word for (word,) in struct.iter_unpack("<Q", handle[: len(handle) // 8 * 8])}
+    for pointer in words:
+        if not 0x1_0000 <= pointer < 1 << 47:
+            continue
+        try:
+            area = os.pread(fd, _SEARCH_SIZE, pointer)
+        except OSError:
+            continue  # not a pointer
+        place = area.find(sprgs)
+        while place >= 0:
+            start = place - 4 * _SPRG0
+            if general in area and start >= 0 and area[start + 4 * _PVR :][:4] == struct.pack("<I", version):
+                yield int(pointer) + start
+            place = area.find(sprgs, place + 1)
+
+
+_WRONG_VERSION = "this Unicorn does not keep its SPRs as version 2.1.4 does: install unicorn==2.1.4"
