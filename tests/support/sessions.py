@@ -10,7 +10,6 @@ from kvmgdb import builtin
 from kvmgdb.app import Console, choose_guest, start_backend
 from kvmgdb.config.resolved import DEFAULTS
 from kvmgdb.dispatch import dispatch
-from kvmgdb.errors import RspError
 from kvmgdb.guest import Guest
 from kvmgdb.plugins import Plugins, load_plugins
 from kvmgdb.policy import PRESETS
@@ -63,8 +62,3 @@ def error_text(session: Session, payload: bytes) -> str:
     answer = ask(session, payload)
     assert answer.startswith(b"E."), answer
     return answer[2:].decode()
-
-
-def errno(number: int) -> bytes:
-    """The reply an older gdb gets to a refused packet."""
-    return replies.error(RspError("", number), with_text=False)
