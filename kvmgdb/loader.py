@@ -6,10 +6,13 @@ at its physical address (``p_paddr``), as firmware and boot loaders do.
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
+from elftools.common.utils import struct_parse
 from elftools.elf.elffile import ELFFile
 
 from kvmgdb.arch.identity import ArchInfo
@@ -18,7 +21,10 @@ from kvmgdb.errors import ImageError
 ELF_MAGIC = b"\x7fELF"
 
 MAX_IMAGE = 3 << 30
-"""Largest image file read, in bytes: as much as a guest's memory may be."""
+"""Largest image file read, and most memory one image takes, in bytes: as much as a guest may have."""
+
+MAX_SEGMENTS = 1024
+"""Most program headers read: linkers make about a dozen, a damaged file can have 65,535 in one place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +58,16 @@ def read_image(path: Path, address: int | None) -> Image:
         ImageError: the file cannot be read or is damaged, a raw file has no address, an ELF has one.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_IMAGE:
-            raise ImageError(f"{path}: {size} bytes are more than a guest's memory can be")
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(f"{path}: not a regular file")
+        if status.st_size > MAX_IMAGE:
+            raise ImageError(f"{path}: {status.st_size} bytes are more than a guest's memory can be")
         data = path.read_bytes()
     except OSError as problem:
         raise ImageError(f"{path}: cannot be read: {problem.strerror or problem}") from problem
+    if not data:
+        raise ImageError(f"{path}: an empty file")
     if data.startswith(ELF_MAGIC):
         if address is not None:
             raise ImageError(f"{path}: an ELF file says itself where it goes: leave out @{address:#x}")
@@ -71,12 +81,7 @@ def _read_elf(path: Path) -> Image:
     try:
         with path.open("rb") as file:
             elf = ELFFile(file)
-            segments = tuple(
-                (segment["p_paddr"], segment.data() + bytes(segment["p_memsz"] - segment["p_filesz"]))
-                for segment in elf.iter_segments("PT_LOAD")
-                if 0 < segment["p_memsz"] <= MAX_IMAGE
-            )
-            image = Image(path, segments, elf["e_entry"], elf["e_machine"], elf.elfclass)
+            image = Image(path, tuple(_loads(elf)), elf["e_entry"], elf["e_machine"], elf.elfclass)
     except (ELFError, OSError, ValueError, OverflowError, UnicodeError, KeyError, AttributeError) as problem:
         raise ImageError(f"{path}: a damaged ELF file: {problem}") from problem
     except Exception as problem:  # pyelftools lets the parser's own errors through
@@ -84,6 +89,31 @@ def _read_elf(path: Path) -> Image:
     if not image.segments:
         raise ImageError(f"{path}: an ELF file with nothing to load (an object file? link it first)")
     return image
+
+
+def _loads(elf: ELFFile) -> Iterator[tuple[int, bytes]]:
+    """The segments to load, the zeros at their ends included; ELFError where they cannot be.
+
+    Only the program headers are read: what else a file is made of may be damaged or stripped.
+    """
+    count, size = elf["e_phnum"], elf["e_phentsize"]
+    if count > MAX_SEGMENTS:
+        raise ELFError(f"{count} program headers")
+    total = 0
+    for index in range(count):
+        header = struct_parse(elf.structs.Elf_Phdr, elf.stream, elf["e_phoff"] + index * size)
+        if header["p_type"] != "PT_LOAD":
+            continue
+        in_file, in_memory = header["p_filesz"], header["p_memsz"]
+        total += in_memory
+        if in_file > in_memory or total > MAX_IMAGE:
+            raise ELFError(f"a segment of {in_file} bytes in the file and {in_memory} in memory")
+        elf.stream.seek(header["p_offset"])
+        data = elf.stream.read(in_file)
+        if len(data) < in_file:
+            raise ELFError(f"the file ends {in_file - len(data)} bytes before its segment does")
+        if in_memory:
+            yield header["p_paddr"], data + bytes(in_memory - in_file)
 
 
 def variant_of(image: Image, info: ArchInfo) -> str | None:
