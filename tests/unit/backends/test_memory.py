@@ -1,0 +1,112 @@
+"""Guest-physical memory, and virtual ranges cut into pages."""
+
+from __future__ import annotations
+
+import ctypes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvmgdb.arch.machine import Region
+from kvmgdb.backends.memory import PAGE, PhysicalMemory, pieces
+from kvmgdb.errors import BackendError, MemoryFault
+
+RAM, ROM = Region(0, 4 * PAGE, "ram"), Region(0xFFFF_0000, PAGE, "rom")
+
+
+@pytest.fixture
+def memory() -> PhysicalMemory:
+    return PhysicalMemory((ROM, RAM))
+
+
+class TestPhysicalMemory:
+    def test_it_starts_as_zeros(self, memory: PhysicalMemory) -> None:
+        assert memory.read(0, RAM.size) == bytes(RAM.size)
+
+    def test_what_is_written_reads_so(self, memory: PhysicalMemory) -> None:
+        memory.write(0xFFE, b"across")
+        memory.write(ROM.start, b"boot")
+
+        assert memory.read(0xFFE, 6) == b"across"
+        assert memory.read(ROM.start, 4) == b"boot"
+
+    def test_the_regions_come_in_order(self, memory: PhysicalMemory) -> None:
+        assert memory.regions == (RAM, ROM)
+
+    @pytest.mark.parametrize("address", [RAM.end, 0x8000_0000, ROM.end, 1 << 64, -1])
+    def test_there_is_nothing_between_them(self, memory: PhysicalMemory, address: int) -> None:
+        with pytest.raises(MemoryFault, match="no memory at physical address"):
+            memory.read(address, 1)
+        with pytest.raises(MemoryFault, match="no memory at physical address"):
+            memory.write(address, b"x")
+
+    def test_a_range_past_the_end_is_refused_whole(self, memory: PhysicalMemory) -> None:
+        last = RAM.end - 2
+
+        with pytest.raises(MemoryFault, match="physical memory ends at 0x4000"):
+            memory.write(last, b"abc")
+        with pytest.raises(MemoryFault, match="physical memory ends at 0x4000"):
+            memory.read(last, 3)
+        assert memory.read(last, 2) == bytes(2)
+
+    def test_clearing_makes_zeros_of_everything(self, memory: PhysicalMemory) -> None:
+        memory.write(0, b"x" * RAM.size)
+        memory.write(ROM.start, b"x")
+
+        memory.clear()
+
+        assert memory.read(0, RAM.size) == bytes(RAM.size)
+        assert memory.read(ROM.start, 1) == b"\0"
+
+    def test_the_engine_is_given_the_same_bytes(self, memory: PhysicalMemory) -> None:
+        memory.write(ROM.start, b"boot")
+
+        assert ctypes.string_at(memory.pointer(ROM), 4) == b"boot"
+
+    def test_regions_must_not_overlap(self) -> None:
+        with pytest.raises(BackendError, match=r"ram .* reaches into rom at 0x3000: give .* less"):
+            PhysicalMemory((RAM, Region(0x3000, PAGE, "rom")))
+
+    def test_more_memory_than_the_host_has(self) -> None:
+        with pytest.raises(BackendError, match="give the guest less"):
+            PhysicalMemory((Region(0, 1 << 62, "ram"),))
+
+
+class TestPieces:
+    def test_a_range_within_a_page_is_one(self) -> None:
+        assert list(pieces(0x1010, 0x20, lambda a: a + 0x8000)) == [(0x1010, 0x9010, 0x20)]
+
+    def test_a_range_across_pages_is_cut_at_each(self) -> None:
+        assert list(pieces(0x1FFE, 0x1004, lambda a: a)) == [
+            (0x1FFE, 0x1FFE, 2),
+            (0x2000, 0x2000, 0x1000),
+            (0x3000, 0x3000, 2),
+        ]
+
+    def test_nothing_is_no_piece(self) -> None:
+        assert list(pieces(0x1000, 0, lambda a: None)) == []
+
+    def test_it_ends_where_nothing_is_mapped(self) -> None:
+        found = pieces(0x1FFF, 2, lambda a: a if a < 0x2000 else None)
+
+        iterator = iter(found)
+        assert next(iterator) == (0x1FFF, 0x1FFF, 1)
+        with pytest.raises(MemoryFault, match="nothing is mapped at address 0x2000"):
+            next(iterator)
+
+    @given(st.integers(0, 1 << 40), st.integers(0, 3 * PAGE), st.permutations(range(8)))
+    def test_each_byte_is_in_the_piece_of_its_page(
+        self, address: int, length: int, frames: list[int]
+    ) -> None:
+        def translate(virtual: int) -> int:
+            return frames[virtual // PAGE % 8] * PAGE + virtual % PAGE
+
+        found = list(pieces(address, length, translate))
+
+        assert [virtual + i for virtual, _, size in found for i in range(size)] == list(
+            range(address, address + length)
+        )
+        for virtual, physical, size in found:
+            assert virtual // PAGE == (virtual + size - 1) // PAGE
+            assert physical == translate(virtual)
