@@ -60,8 +60,8 @@ class EmulatorPort(Protocol):
     is in ``computed`` as well."""
     computed: Mapping[str, ComputedRegister]
     """The other registers of the register file."""
-    nop: bytes
-    """An instruction that does nothing."""
+    jump_to_next: bytes
+    """A jump to the instruction behind it: the shortest block there is."""
     debug_registers: frozenset[str]
     """The registers :meth:`guest_points` depends on."""
     regions: tuple[Region, ...]

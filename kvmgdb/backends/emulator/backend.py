@@ -98,10 +98,13 @@ class EmulatorBackend:
         self._port.connect(engine, self)
 
     def _prime(self) -> None:
-        """Execute one no-op: the engine does not call back for the very first block of its life."""
-        self._memory.write(0, self._port.nop)
-        self._engine.emu_start(0, UNTIL_IGNORED, 0, 1)
-        self._memory.write(0, bytes(len(self._port.nop)))
+        """Execute two whole blocks: the engine does not call back for a new block before it has executed
+        another to its end.
+        """
+        blocks = self._port.jump_to_next * 2
+        self._memory.write(0, blocks)
+        self._engine.emu_start(0, UNTIL_IGNORED, 0, 2)
+        self._memory.write(0, bytes(len(blocks)))
         self._arming.invalidate()
 
     # -- state ---------------------------------------------------------------------------------------

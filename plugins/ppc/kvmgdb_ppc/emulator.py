@@ -62,7 +62,7 @@ class PpcEmulator:
     """One PowerPC guest on the emulator; implements :class:`kvmgdb.arch.emulator.EmulatorPort`."""
 
     direct: Mapping[str, int] = DIRECT
-    nop = struct.pack(">I", instructions.NOP)
+    jump_to_next = struct.pack(">I", instructions.B_NEXT)
     regions: tuple[Region, ...] = (SCRATCH,)
     devices: tuple[DeviceRegion, ...] = (DEVICES,)
 

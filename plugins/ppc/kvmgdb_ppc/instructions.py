@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-NOP = 0x6000_0000
+B_NEXT = 0x4800_0004
+"""``b .+4``."""
 
 
 def lis(target: int, high: int) -> int:

@@ -44,7 +44,7 @@ class X86Emulator:
     """One x86 guest on the emulator; implements :class:`kvmgdb.arch.emulator.EmulatorPort`."""
 
     direct: Mapping[str, int] = DIRECT
-    nop = b"\x90"
+    jump_to_next = b"\xeb\x00"
     debug_registers = debug.REGISTERS
     regions: tuple[Region, ...] = (modes.TABLES,)
     devices: tuple[DeviceRegion, ...] = ()
