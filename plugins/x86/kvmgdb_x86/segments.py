@@ -72,7 +72,7 @@ class Gate:
     def offset(self) -> int:
         """Address of the handler in its segment."""
         low = self.raw & 0xFFFF | self.raw >> 32 & 0xFFFF_0000
-        return low | self.raw >> 64 << 32 if self.wide else low
+        return low | (self.raw >> 64 & 0xFFFF_FFFF) << 32 if self.wide else low
 
     @property
     def type(self) -> int:
