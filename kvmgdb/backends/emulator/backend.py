@@ -206,8 +206,10 @@ class EmulatorBackend:
 
     def step(self) -> Stop:
         """Execute one instruction."""
-        self._code.debugger_told = self.pc()
-        stop = self._deliver_deferred() or self._run(1, self.pc())
+        stop = self._deliver_deferred()
+        if stop is None:
+            pc = self._code.debugger_told = self.pc()
+            stop = self._run(1, pc)
         return stop or Stop(StopKind.STEP, self.pc(), reason="one instruction executed")
 
     def resume(self, wake: int | None, fresh: bool) -> Stop | None:

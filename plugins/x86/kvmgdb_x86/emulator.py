@@ -112,12 +112,11 @@ class X86Emulator:
 
     def resume_pc(self, engine: Engine) -> int:
         """RIP."""
-        value: int = engine.reg_read(uc.UC_X86_REG_RIP)
-        return value
+        return self._state.rip
 
     def linear_pc(self, engine: Engine, read: Read) -> int:
         """CS base + RIP."""
-        return self._state.code_base + self.resume_pc(engine)
+        return self._state.linear_pc
 
     def translate(self, engine: Engine, address: int, read: Read) -> int | None:
         """A walk of the page tables."""
@@ -156,8 +155,7 @@ class X86Emulator:
         for point in points:
             dr6 |= 1 << point.slot
         engine.reg_write(uc.UC_X86_REG_DR6, dr6)
-        rip = self.resume_pc(engine)
-        return exceptions.make(exceptions.DEBUG, self._state.code_base + rip, rip)
+        return exceptions.make(exceptions.DEBUG, self._state.linear_pc, self._state.rip)
 
     def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
         """Through the IDT or the vector table; as a double fault where the handler cannot be entered."""
