@@ -54,7 +54,6 @@ class Client:
     """One connection to a stub."""
 
     def __init__(self, connection: socket.socket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = connection
         self._buffer = b""
         self._acks = True
@@ -173,4 +172,5 @@ def connect(host: str, port: int, timeout: float) -> Client:
                 raise
             sleep(0.01)
         else:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return Client(connection)

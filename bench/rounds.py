@@ -105,7 +105,7 @@ def _one_work(fleet: Fleet, work: Work, scale: Scale, result: Result) -> None:
         except (ProtocolError, OSError) as problem:  # a reply that never came is a TimeoutError
             result.failures[work.name, launcher.name] = f"{problem}; {fleet.last_words(launcher)}"
             fleet.drop(launcher)
-        if work.once:
+        if work.last:
             fleet.drop(launcher)
 
 

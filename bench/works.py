@@ -52,6 +52,7 @@ ROWS = (
     Row("loop", "loop, no breakpoint", "M turns/s"),
     Row("loop_1", "loop, 1 breakpoint elsewhere in its page", "% of free", target=90),
     Row("loop_1k", "loop, 1,000 breakpoints in its page", "% of free"),
+    Row("loop_watched", "loop, a watchpoint just taken out", "% of free"),
     Row("insert", "inserting the many breakpoints", "s", Better.LESS, target=4),
     Row("loop_many", "loop, many breakpoints", "% of free", target=80),
     Row("cycle_many", "breakpoint cycles, many set, against 10", "%", target=90),
@@ -71,7 +72,7 @@ class Scale:
     interrupts: int
 
 
-FULL = Scale(rounds=5, seconds=0.5, many=100_000, interrupts=40)
+FULL = Scale(rounds=5, seconds=0.3, many=100_000, interrupts=20)
 SHORT = Scale(rounds=2, seconds=0.15, many=10_000, interrupts=10)
 
 
@@ -229,18 +230,15 @@ def watch_hits(session: Session, scale: Scale) -> Figures:
     """
     client = session.client
     insert, remove = (session.point(letter, 2, COUNTER, 4) for letter in "Zz")
-    session.done(insert)
 
-    def off() -> None:
+    def hit() -> None:
+        client.stop(CONTINUE)
         if session.guest.watch_before:
             session.done(remove)
             client.stop(STEP)
             session.done(insert)
 
-    def hit() -> None:
-        client.stop(CONTINUE)
-        off()
-
+    session.done(insert)
     hit()
     before = session.counter()
     count, seconds = timed(hit, scale.seconds)
@@ -282,6 +280,17 @@ def loop_speed(session: Session, scale: Scale) -> Figures:
     return figures
 
 
+def loop_after_watch(session: Session, scale: Scale) -> Figures:
+    """What a watchpoint leaves behind once it was hit and taken out."""
+    if not session.real:
+        return {}
+    free = _turns(session, scale.seconds)
+    session.done(session.point("Z", 2, COUNTER, 4))
+    session.client.stop(CONTINUE)
+    session.done(session.point("z", 2, COUNTER, 4))
+    return {"loop_watched": 100 * _turns(session, scale.seconds) / free}
+
+
 def many_breakpoints(session: Session, scale: Scale) -> Figures:
     """A debugger with very many breakpoints, none of which the guest gets to.  They are left set."""
     guest = session.guest
@@ -319,7 +328,9 @@ class Work:
     name: str
     run: Callable[[Session, Scale], Figures]
     once: bool = False
-    """In one round only, because it takes long; and the server is thrown away after it."""
+    """In one round only, because it takes long."""
+    last: bool = False
+    """The server is thrown away after it, because something of it stays behind."""
 
 
 WORKS = (
@@ -329,8 +340,9 @@ WORKS = (
     Work("bulk_x", bulk_binary),
     Work("bulk_X", bulk_write),
     Work("cycle", breakpoint_cycles),
-    Work("watch", watch_hits),
     Work("loop", loop_speed),
     Work("interrupt", interrupts),
-    Work("many", many_breakpoints, once=True),
+    Work("loop_watched", loop_after_watch, last=True),
+    Work("watch", watch_hits, last=True),
+    Work("many", many_breakpoints, once=True, last=True),
 )
