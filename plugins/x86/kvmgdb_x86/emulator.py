@@ -38,6 +38,7 @@ _GENERAL = tuple(DIRECT[name] for name in ("rax", "rbx", "rcx", "rdx", "rsi", "r
 )
 _DEBUG_ADDRESSES = (uc.UC_X86_REG_DR0, uc.UC_X86_REG_DR1, uc.UC_X86_REG_DR2, uc.UC_X86_REG_DR3)
 _RESERVED_ONE = 2  # EFLAGS bit 1
+_INT1 = b"\xf1"
 
 
 class X86Emulator:
@@ -192,7 +193,9 @@ class X86Emulator:
         )
 
     def invalid_instruction(self, engine: Engine, read: Read) -> GuestException:
-        """#UD."""
-        return exceptions.make(
-            exceptions.INVALID_OPCODE, self.linear_pc(engine, read), self.resume_pc(engine)
-        )
+        """#UD; but INT1, which the engine does not know, is #DB, and a trap (SDM vol. 2, "INT n")."""
+        pc, rip = self._state.linear_pc, self._state.rip
+        if LinearMemory(self._paging(engine), read).read(pc, 1) == _INT1:
+            engine.reg_write(uc.UC_X86_REG_RIP, rip + 1)
+            return exceptions.make(exceptions.DEBUG, pc, rip + 1)
+        return exceptions.make(exceptions.INVALID_OPCODE, pc, rip)
