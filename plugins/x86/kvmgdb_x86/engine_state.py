@@ -38,6 +38,7 @@ _do_interrupt.restype = None
 
 _MARKS = tuple(0x6B76_6D67_6462_0000 + i for i in range(10))
 _RIP_MARK = _MARKS[-1] + 1
+_LIVE_MARK = 0x6B76_6D67_6462_00FF
 _GENERAL = (uc.UC_X86_REG_RAX, uc.UC_X86_REG_RCX, uc.UC_X86_REG_RDX, uc.UC_X86_REG_RBX)
 _BASES = (uc.UC_X86_REG_FS_BASE, uc.UC_X86_REG_GS_BASE)
 _DEBUG = (uc.UC_X86_REG_DR0, uc.UC_X86_REG_DR1, uc.UC_X86_REG_DR2, uc.UC_X86_REG_DR3)
@@ -155,25 +156,31 @@ def _find_state(engine: Engine, marks: bytes) -> tuple[int, int]:
     """The addresses of the processor's state, which begins with the general registers, and of the
     processor object around it, which holds a pointer to it.
 
-    That pointer also tells the state from what lies in memory that was read here before: copies of it.
+    Memory that was read here before may hold copies of both: the state is the one that follows a change.
     """
     found = []
     with open("/proc/self/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - a raw descriptor is wanted
         fd = memory.fileno()
         handle = os.pread(fd, _HANDLE_SIZE, engine._uch.value)
         for pointer in _pointers(handle):
-            try:
-                area = os.pread(fd, _SEARCH_SIZE, pointer)
-            except OSError:
-                continue  # not a pointer
+            area = _read(fd, pointer, _SEARCH_SIZE)
             for place in _places(area, marks):
                 state = pointer + place
                 if area.find(state.to_bytes(8, "little"), 0, place) >= 0:
                     found.append((pointer, state))
+        engine.reg_write(_GENERAL[0], _LIVE_MARK)
+        found = [pair for pair in found if _read(fd, pair[1], 8) == _pack((_LIVE_MARK,))]
     if not found:
         raise BackendError(_WRONG_VERSION)
     processor, state = max(found)  # the innermost: other objects lie before it in memory
     return state, processor
+
+
+def _read(fd: int, address: int, length: int) -> bytes:
+    try:
+        return os.pread(fd, length, address)
+    except OSError:
+        return b""  # not an address
 
 
 def _places(area: bytes, marks: bytes) -> Iterator[int]:
