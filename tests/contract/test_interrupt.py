@@ -1,0 +1,75 @@
+"""A guest that never stops is interrupted through the wake descriptor."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from kvmgdb.arch.breakpoints import BreakpointKind
+from kvmgdb.arch.stops import StopKind
+from tests.support.machines import Machine
+
+
+def _spin(machine: Machine) -> None:
+    machine.set_number("want_spin", 1)
+    machine.run_to(machine.guest.symbol("spin"))
+
+
+def test_a_descriptor_that_is_readable_already(fresh: Machine) -> None:
+    _spin(fresh)
+    readable, writable = os.pipe()
+    os.write(writable, b"!")
+    assert fresh.backend.resume(readable, fresh=True) is None
+    os.close(writable)
+    os.close(readable)
+    start = fresh.guest.symbol("spin")
+    assert start <= fresh.backend.pc() < start + fresh.guest.size("spin")
+
+
+def test_one_that_becomes_readable_while_it_runs(fresh: Machine) -> None:
+    _spin(fresh)
+    readable, writable = os.pipe()
+    waker = threading.Timer(0.02, os.write, (writable, b"!"))
+    waker.start()
+    assert fresh.backend.resume(readable, fresh=True) is None
+    waker.join()
+    os.close(readable)
+    os.close(writable)
+    assert fresh.number("spins") > 0
+
+
+def test_one_whose_other_end_is_closed(fresh: Machine) -> None:
+    """A debugger that hangs up wakes, too."""
+    _spin(fresh)
+    readable, writable = os.pipe()
+    os.close(writable)
+    assert fresh.backend.resume(readable, fresh=True) is None
+    os.close(readable)
+
+
+def test_the_run_goes_on_after_it(fresh: Machine) -> None:
+    _spin(fresh)
+    readable, writable = os.pipe()
+    os.write(writable, b"!")
+    fresh.backend.resume(readable, fresh=True)
+    before = fresh.number("spins")
+    fresh.backend.resume(readable, fresh=False)
+    assert fresh.number("spins") > before
+    os.close(writable)
+    os.close(readable)
+    fresh.set_number("keep_spinning", 0)
+    assert fresh.run().kind is StopKind.EXIT
+
+
+def test_a_breakpoint_set_while_it_was_interrupted(fresh: Machine) -> None:
+    _spin(fresh)
+    readable, writable = os.pipe()
+    os.write(writable, b"!")
+    fresh.backend.resume(readable, fresh=True)
+    os.close(writable)
+    os.close(readable)
+    fresh.backend.step()
+    target = fresh.backend.pc()
+    fresh.backend.step()
+    fresh.backend.insert(BreakpointKind.SOFTWARE, target, 1)
+    assert fresh.run().pc == target

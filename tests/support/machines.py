@@ -1,0 +1,125 @@
+"""A guest on a backend, without a debugger: what the contract tests work on."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+
+from kvmgdb import builtin
+from kvmgdb.arch.architecture import Arch
+from kvmgdb.arch.breakpoints import BreakpointKind
+from kvmgdb.arch.stops import Stop
+from kvmgdb.backends.base import Backend, GuestSetup
+from kvmgdb.backends.memory import pieces
+from kvmgdb.loader import combine, read_image
+from kvmgdb.plugins import Plugins, load_plugins
+from tests.support.guests import SampleGuest, sample
+
+BACKENDS = ("emulator",)
+"""Every backend that must keep the contract."""
+
+MEMORY = 16 << 20
+"""Bytes of RAM."""
+
+LIMIT = 20.0
+"""Seconds until a run that does not stop is a failure."""
+
+
+@dataclass
+class Machine:
+    """One guest at its entry."""
+
+    arch: Arch
+    guest: SampleGuest
+    backend: Backend
+    printed: bytearray = field(default_factory=bytearray)
+
+    def run(self) -> Stop:
+        """Resume, as a debugger's ``continue`` does, until it stops."""
+        with _pipe() as (readable, writable):
+            alarm = threading.Timer(LIMIT, os.write, (writable, b"!"))
+            alarm.start()
+            try:
+                stop = self.backend.resume(readable, fresh=True)
+            finally:
+                alarm.cancel()
+                alarm.join()
+        if stop is None:
+            raise AssertionError(
+                f"the guest has not stopped in {LIMIT:.0f} s; it is at {self.backend.pc():#x}"
+            )
+        return stop
+
+    def run_to(self, address: int) -> None:
+        """Run until ``address`` is reached for the next time."""
+        self.backend.insert(BreakpointKind.HARDWARE, address, 1)
+        stop = self.run()
+        self.backend.remove(BreakpointKind.HARDWARE, address, 1)
+        assert stop.pc == address, stop
+
+    def register(self, name: str) -> int:
+        """One register."""
+        return self.backend.read_registers([name])[0]
+
+    def registers(self) -> dict[str, int]:
+        """All that travel in a ``g`` packet."""
+        names = [register.name for register in self.arch.registers.bulk]
+        return dict(zip(names, self.backend.read_registers(names), strict=True))
+
+    @property
+    def pc_register(self) -> str:
+        """``rip``, ``eip``, ``pc``."""
+        return self.arch.registers.pc
+
+    def read(self, address: int, length: int) -> bytes:
+        """Memory as the guest sees it."""
+        read, translate = self.backend.read_physical, self.backend.translate
+        return b"".join(read(physical, size) for _, physical, size in pieces(address, length, translate))
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write memory as the guest sees it."""
+        for virtual, physical, size in list(pieces(address, len(data), self.backend.translate)):
+            self.backend.write_physical(physical, data[virtual - address : virtual - address + size])
+
+    def number(self, name: str) -> int:
+        """A variable of the guest's, unsigned."""
+        data = self.read(self.guest.symbol(name), self.guest.size(name))
+        return int.from_bytes(data, self.arch.registers.byteorder)
+
+    def set_number(self, name: str, value: int) -> None:
+        """Change a variable of the guest's."""
+        data = value.to_bytes(self.guest.size(name), self.arch.registers.byteorder)
+        self.write(self.guest.symbol(name), data)
+
+
+@contextmanager
+def machine(arch: str, backend: str) -> Iterator[Machine]:
+    """The sample guest of ``ARCH:VARIANT`` on a backend."""
+    resolved = _plugins().resolve(arch)
+    guest = sample(arch)
+    printed = bytearray()
+    setup = GuestSetup(resolved, combine((read_image(guest.elf, None),), None), MEMORY, printed.append, {})
+    created = _plugins().backends[backend].create(setup)
+    try:
+        yield Machine(resolved, guest, created, printed)
+    finally:
+        created.close()
+
+
+@cache
+def _plugins() -> Plugins:
+    return load_plugins(builtin, environment={})
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
