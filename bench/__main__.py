@@ -17,7 +17,7 @@ from bench.works import FULL, SHORT, WORKS, Scale
 TIME_LIMIT = 1800
 """Seconds after which the whole run is given up, servers and all."""
 
-START_ROUNDS = {True: 3, False: 7}
+START_ROUNDS = {True: 2, False: 7}
 
 
 def _arguments() -> argparse.Namespace:

@@ -13,10 +13,10 @@ from typing import Any
 
 from rich.table import Table
 
-from bench import startup, works
+from bench import rows, startup, works
 from bench.rounds import Result
+from bench.rows import Better, Row
 from bench.servers import Launcher, Role
-from bench.works import Better, Row
 
 
 def number(value: float) -> str:
@@ -61,7 +61,7 @@ def scoreboard(result: Result) -> Table:
     """One line per work and server.  The last column says how many times better kvmgdb is."""
     title = f"{result.arch}: the same work on each server"
     table = _table(title, "work", "server", "median", "min - max", "unit", "target", "kvmgdb is")
-    for row in works.ROWS:
+    for row in rows.ROWS:
         samples = result.samples.get(row.key, {})
         first = True
         for launcher in result.servers:
@@ -148,7 +148,7 @@ def document(scale: works.Scale, results: list[Result], start: dict[str, list[fl
         "scale": {"rounds": scale.rounds, "seconds": scale.seconds, "many": scale.many},
         "rows": {
             row.key: {"title": row.title, "unit": row.unit, "better": row.better.value, "target": row.target}
-            for row in (*works.ROWS, *startup.ROWS)
+            for row in (*rows.ROWS, *startup.ROWS)
         },
         "figures": {result.arch: result.samples for result in results},
         "failures": [line for result in results for line in failures(result)],

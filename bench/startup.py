@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from time import perf_counter
 
+from bench.rows import Better, Row
 from bench.servers import LISTENING, START_SECONDS, end, kvmgdb_program, spawn, wait_for_line
-from bench.works import Better, Row
 
 ROWS = (
     Row("python", "python -c pass: the floor", "s", Better.LESS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.report import number, reached, times_better
-from bench.works import Better, Row
+from bench.rows import Better, Row
 
 
 def test_three_digits_are_shown() -> None:
