@@ -78,6 +78,7 @@ class Conversation:
         self._decoder = framing.Decoder()
         self._events: deque[framing.Event] = deque()
         self._last_frame = b""
+        self._interrupted = False
 
     def hold(self) -> Leave | None:
         """Talk until the debugger leaves; None where the connection just ended."""
@@ -101,8 +102,10 @@ class Conversation:
                 self._on_bad_packet(reason)
             case framing.Ack(ok=False) if self._session.acks:
                 self._connection.send(self._last_frame)
+            case framing.Interrupt():
+                self._interrupted = True  # queued for the next resume (GDB manual, "Interrupts")
             case _:
-                pass  # an ack that says all is well; an interrupt when the guest stands still already
+                pass  # an ack that says all is well
         return None
 
     def _on_bad_packet(self, reason: str) -> None:
@@ -153,23 +156,27 @@ class Conversation:
         """Run the guest; None if the debugger vanished meanwhile."""
         backend = self._session.guest.backend
         try:
-            if step:
-                return backend.step()
-            stop = backend.resume(self._connection.fd, fresh=True)
-            while stop is None:
-                if not self._read():
+            fresh = True
+            while not self._take_interrupt():
+                if step:
+                    return backend.step()
+                stop = backend.resume(self._connection.fd, fresh)
+                if stop is not None:
+                    return stop
+                fresh = False
+                if self._connection.has_sent() and not self._read():
                     return None
-                if self._take_interrupt():
-                    return Stop(StopKind.INTERRUPT, backend.pc(), Signal.INT, "interrupted by the debugger")
-                stop = backend.resume(self._connection.fd, fresh=False)
+            return Stop(StopKind.INTERRUPT, backend.pc(), Signal.INT, "interrupted by the debugger")
         except Exception as problem:  # the session outlives a fault of the backend
             log.error("the guest cannot run on: %r", problem, exc_info=log.isEnabledFor(logging.DEBUG))
             return Stop(StopKind.SHUTDOWN, backend.pc(), Signal.ABRT, f"the guest cannot run on: {problem!r}")
-        return stop
 
     def _take_interrupt(self) -> bool:
-        """Whether an interrupt has come in; packets sent meanwhile wait for the stop."""
+        """Whether an interrupt has come in, be it in one piece with the resume or before it; packets sent
+        meanwhile wait for the stop.
+        """
         waiting = [event for event in self._events if not isinstance(event, framing.Interrupt)]
-        interrupted = len(waiting) < len(self._events)
+        interrupted = self._interrupted or len(waiting) < len(self._events)
+        self._interrupted = False
         self._events = deque(waiting)
         return interrupted

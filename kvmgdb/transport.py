@@ -21,7 +21,11 @@ class Connection(Protocol):
 
     peer: str
     fd: int
-    """Readable when the debugger has sent something."""
+    """Readable when there is something to see to: ask :meth:`has_sent` then."""
+
+    def has_sent(self) -> bool:
+        """Whether the debugger has sent something, or hung up; does not wait."""
+        ...
 
     def receive(self) -> bytes:
         """What has arrived; waits for the first byte; empty at the end."""
@@ -58,24 +62,33 @@ class SocketConnection:
 
     def __init__(self, sock: socket.socket, peer: str, listener: socket.socket) -> None:
         self.peer = peer
-        self.fd = sock.fileno()
         self._socket = sock
         self._listener = listener
-        self._poll = select.poll()
-        self._poll.register(sock, select.POLLIN)
-        self._poll.register(listener, select.POLLIN)
+        self._epoll = select.epoll()
+        self._epoll.register(sock, select.EPOLLIN)
+        self._epoll.register(listener, select.EPOLLIN)
+        self.fd = self._epoll.fileno()
+
+    def has_sent(self) -> bool:
+        """Whether there is something to receive; who knocks meanwhile is turned away."""
+        return self._wait(0)
 
     def receive(self) -> bytes:
         """What has arrived."""
-        while True:
-            ready = [fd for fd, _ in self._poll.poll()]
-            if self._listener.fileno() in ready:
-                self._turn_away()
-            if self.fd in ready:
-                try:
-                    return self._socket.recv(RECEIVE_SIZE)
-                except OSError:
-                    return b""
+        while not self._wait(-1):
+            pass
+        try:
+            return self._socket.recv(RECEIVE_SIZE)
+        except OSError:
+            return b""
+
+    def _wait(self, seconds: float) -> bool:
+        ready = [fd for fd, _ in self._epoll.poll(seconds)]
+        if self._socket.fileno() in ready:
+            return True  # first: if this debugger has hung up, the one that knocks is the next
+        if ready:
+            self._turn_away()
+        return False
 
     def _turn_away(self) -> None:
         with contextlib.suppress(OSError):
@@ -89,6 +102,7 @@ class SocketConnection:
 
     def close(self) -> None:
         """Hang up."""
+        self._epoll.close()
         self._socket.close()
 
 
@@ -121,6 +135,10 @@ class StdioConnection:
 
     peer = "stdio"
     fd = 0
+
+    def has_sent(self) -> bool:
+        """Nobody else can make the descriptor readable."""
+        return True
 
     def receive(self) -> bytes:
         """What has arrived on standard input."""

@@ -62,6 +62,9 @@ class EmulatorPort(Protocol):
     """The other registers of the register file."""
     jump_to_next: bytes
     """A jump to the instruction behind it: the shortest block there is."""
+    load_targets: tuple[int, ...]
+    """Engine numbers of the registers a load may have changed already when the engine is stopped in the
+    hook that sees it."""
     debug_registers: frozenset[str]
     """The registers :meth:`guest_points` depends on."""
     regions: tuple[Region, ...]

@@ -26,7 +26,6 @@ INTERRUPT_BYTE: Final = 0x03
 ESCAPE: Final = 0x7D
 ESCAPE_XOR: Final = 0x20
 
-_NEEDS_ESCAPE: Final = re.compile(rb"[#$}*]")
 _ESCAPED: Final = re.compile(rb"\}(.)", re.DOTALL)
 _CHECKSUM: Final = re.compile(rb"[0-9a-fA-F]{2}")
 _RUN: Final = re.compile(rb"([0-9a-f])\1{3,}")
@@ -80,7 +79,9 @@ def checksum(data: bytes) -> int:
 
 def escape(data: bytes) -> bytes:
     """``data`` with the four bytes a payload may not hold (``# $ } *``) escaped."""
-    return _NEEDS_ESCAPE.sub(lambda m: bytes((ESCAPE, m[0][0] ^ ESCAPE_XOR)), data)
+    for byte in b"}#$*":  # the escape itself first
+        data = data.replace(bytes((byte,)), bytes((ESCAPE, byte ^ ESCAPE_XOR)))
+    return data
 
 
 def unescape(data: bytes) -> bytes:

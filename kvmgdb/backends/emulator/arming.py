@@ -146,3 +146,5 @@ class Arming:
             hook = self._hooks.pop(address, None)  # None: it goes before the next run
             if hook is not None:
                 self._retired.append(hook)  # not now: its callback is this one
+                if not self._stepping:
+                    self._engine.emu_stop()

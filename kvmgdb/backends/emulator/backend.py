@@ -94,7 +94,9 @@ class EmulatorBackend:
         self._events = Events(engine)
         self._arming = Arming(engine, self._on_breakpoint, self._port.marked, self._read_code)
         self._code = CodePoints(self._arming)
-        self._watching = Watching(engine, self.translate, self.read_virtual, self._arming.invalidate)
+        self._watching = Watching(
+            engine, self.translate, self.read_virtual, self._arming.invalidate, self._port.load_targets
+        )
         self._port.connect(engine, self)
 
     def _prime(self) -> None:
@@ -217,7 +219,6 @@ class EmulatorBackend:
         if fresh:
             pc = self.pc()
             self._code.debugger_told = pc if pc in self._code else None
-            self._watching.prepare()
             stop = self._deliver_deferred()
             if stop is not None:
                 return stop
@@ -244,6 +245,7 @@ class EmulatorBackend:
         """
         arming = self._arming
         self._pages.clear()
+        self._watching.begin()
         arming.begin(stepping=stepped is not None)
         try:
             self._engine.emu_start(self._port.resume_pc(self._engine), UNTIL_IGNORED, 0, count)

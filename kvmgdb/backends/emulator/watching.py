@@ -5,15 +5,15 @@ a store is done.  So a watch of virtual bytes becomes hooks on the physical rang
 it (an access is eight bytes at most) to its end, page by page; and each call is judged by the virtual
 range it really touches, which also catches an access that starts on the page before.
 
-When the engine is stopped inside such a hook, the store has been done but no register has changed and
-the program counter is still on the instruction.  Putting the old bytes back therefore undoes the
-instruction, which is the state a PowerPC watchpoint reports; executing it once more with the hooks muted
-gives the state an x86 one reports.
+When the engine is stopped inside such a hook, the store has been done but no register has changed (but
+for the target of a PowerPC load) and the program counter is still on the instruction.  Putting the old
+bytes back therefore undoes the instruction, which is the state a PowerPC watchpoint reports; executing it
+once more with the hooks muted gives the state an x86 one reports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -22,14 +22,16 @@ from unicorn import unicorn_const as uc
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.emulator import Engine
 from kvmgdb.backends.emulator.hooks import SharedHook, memory_hook
+from kvmgdb.backends.emulator.registers import Batch
 from kvmgdb.backends.memory import Translate, pieces
 from kvmgdb.errors import MemoryFault
 
 WIDEST_ACCESS = 8
 
-MAX_STALE_RESUMES = 200
-"""How many resumes a hook outlives its watchpoint: gdb takes watchpoints out and puts them back at
-every stop, and a hook taken out costs a new translation of the guest's code."""
+MAX_STALE_CALLS = 1000
+"""How often hooks may be called in vain before those of watchpoints that are gone are taken out.  gdb
+takes watchpoints out and puts them back at every stop, and a hook taken out costs a new translation of
+the guest's code; one left in slows the guest at every access near it."""
 
 _KINDS = {
     BreakpointKind.WRITE: (True, False),
@@ -73,7 +75,6 @@ class _Watch:
     """(virtual start, physical start, length) of what is hooked."""
     hooks: list[tuple[SharedHook, int]] = field(default_factory=list)
     active: bool = True
-    stale: int = 0
 
     def touched(self, physical: int, size: int) -> tuple[int, int] | None:
         """(virtual address of the access, first watched byte touched)."""
@@ -95,6 +96,7 @@ class Watching:
         translate: Translate,
         read: Callable[[int, int], bytes],
         invalidate: Callable[[], None],
+        load_targets: Sequence[int],
     ) -> None:
         self._engine = engine
         self._translate = translate
@@ -104,12 +106,22 @@ class Watching:
         self._reads = memory_hook(engine, uc.UC_HOOK_MEM_READ, self._on_read)
         self._watches: dict[WatchKey, _Watch] = {}
         self._hits: list[WatchHit] = []
+        self._vain_calls = 0
+        self._load_targets = Batch(engine, load_targets)
+        self._load_target_numbers = load_targets
+        self._before_load: list[int] = []
         self.muted = False
         """Let accesses pass, while an instruction is executed again."""
 
     def take_hits(self) -> list[WatchHit]:
-        """What the access that stopped the run touched; each call gives it once."""
+        """What the access that stopped the run touched; each call gives it once.
+
+        What a load has put into a register is taken back: its address may be made of that register.
+        """
         hits, self._hits = self._hits, []
+        if hits and hits[0].undo is None:
+            for number, value in zip(self._load_target_numbers, self._before_load, strict=True):
+                self._engine.reg_write(number, value)
         return hits
 
     def insert(self, key: WatchKey) -> None:
@@ -121,7 +133,7 @@ class Watching:
         known = self._watches.get(key)
         ranges = list(pieces(key.address, key.length, self._translate))
         if known is not None and known.ranges[-len(ranges) :] == ranges:
-            known.active, known.stale = True, 0
+            known.active = True
             return
         if known is not None:
             self._drop(key)  # the guest has mapped other memory there since
@@ -145,13 +157,12 @@ class Watching:
         if watch is not None:
             watch.active = False
 
-    def prepare(self) -> None:
-        """Before a resume: forget what has long been unused."""
-        for key, watch in list(self._watches.items()):
-            if not watch.active:
-                watch.stale += 1
-                if watch.stale > MAX_STALE_RESUMES:
-                    self._drop(key)
+    def begin(self) -> None:
+        """Before a run: take out what has been called in vain too often."""
+        if self._vain_calls >= MAX_STALE_CALLS:
+            self._vain_calls = 0
+            for key in [key for key, watch in self._watches.items() if not watch.active]:
+                self._drop(key)
 
     def _drop(self, key: WatchKey) -> None:
         for hook, handle in self._watches.pop(key).hooks:
@@ -183,4 +194,10 @@ class Watching:
                 undo = (address, self._read(address, size)) if direction == 0 else None
                 self._hits.append(WatchHit(watch.key, first, undo))
         if self._hits:
+            if direction == 1:
+                self._before_load = self._load_targets.read()
             self._engine.emu_stop()
+        else:
+            self._vain_calls += 1
+            if self._vain_calls == MAX_STALE_CALLS:
+                self._engine.emu_stop()

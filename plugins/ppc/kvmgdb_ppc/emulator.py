@@ -63,6 +63,7 @@ class PpcEmulator:
 
     direct: Mapping[str, int] = DIRECT
     jump_to_next = struct.pack(">I", instructions.B_NEXT)
+    load_targets: tuple[int, ...] = tuple(DIRECT[f"r{i}"] for i in range(32))
     regions: tuple[Region, ...] = (SCRATCH,)
     devices: tuple[DeviceRegion, ...] = (DEVICES,)
 

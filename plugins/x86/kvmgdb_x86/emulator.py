@@ -47,6 +47,7 @@ class X86Emulator:
     direct: Mapping[str, int] = DIRECT
     jump_to_next = b"\xeb\x00"
     debug_registers = debug.REGISTERS
+    load_targets: tuple[int, ...] = ()
     regions: tuple[Region, ...] = (modes.TABLES,)
     devices: tuple[DeviceRegion, ...] = ()
 

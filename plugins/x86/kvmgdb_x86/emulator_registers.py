@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 
 from unicorn import UC_MODE_16, UC_MODE_32, UC_MODE_64
 from unicorn import x86_const as uc
+from unicorn.unicorn_py3.unicorn import uclib
 
 from kvmgdb.arch.emulator import ComputedRegister, Engine, Read
 from kvmgdb_x86 import modes
@@ -92,15 +94,16 @@ def _table(register: int, part: int) -> ComputedRegister:
 
 
 def _float(index: int) -> ComputedRegister:
-    """ST(index): the engine takes it as mantissa and exponent."""
+    """ST(index), ten bytes: the binding would give the engine eight."""
     register = _number(f"st{index}")
 
     def put(engine: Engine, value: int) -> None:
-        engine.reg_write(register, (value & (1 << 64) - 1, value >> 64))
+        uclib.uc_reg_write(engine._uch, register, ctypes.create_string_buffer(value.to_bytes(16, "little")))
 
     def get(engine: Engine, read: Read) -> int:
-        mantissa, exponent = engine.reg_read(register)
-        return int(exponent) << 64 | int(mantissa)
+        buffer = ctypes.create_string_buffer(16)
+        uclib.uc_reg_read(engine._uch, register, buffer)
+        return int.from_bytes(buffer.raw, "little")
 
     return ComputedRegister(get, put)
 
