@@ -1,0 +1,46 @@
+"""The sample guests, built anew, do what the built ones in the repository do."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kvmgdb import builtin
+from kvmgdb.arch.stops import Stop, StopKind
+from kvmgdb.backends.base import GuestSetup
+from kvmgdb.loader import combine, read_image
+from kvmgdb.plugins import load_plugins
+
+ROOT = Path(__file__).parents[2]
+GUESTS = {
+    "x86:64": ("plugins/x86/kvmgdb_x86/guests", "sample64.elf", "gcc"),
+    "x86:32": ("plugins/x86/kvmgdb_x86/guests", "sample32.elf", "gcc"),
+    "x86:16": ("plugins/x86/kvmgdb_x86/guests", "sample16.elf", "gcc"),
+    "ppc:440": ("plugins/ppc/kvmgdb_ppc/guests", "sample.elf", "powerpc-linux-gnu-gcc"),
+}
+
+
+def _run(arch_name: str, image: Path) -> tuple[bytes, Stop]:
+    """What the guest prints, and how it ends."""
+    plugins = load_plugins(builtin)
+    printed = bytearray()
+    images = combine((read_image(image, None),), None)
+    setup = GuestSetup(plugins.resolve(arch_name), images, 16 << 20, printed.append, {})
+    stop = plugins.backends["emulator"].create(setup).resume(None, fresh=True)
+    assert stop is not None
+    return bytes(printed), stop
+
+
+@pytest.mark.parametrize("arch_name", GUESTS)
+def test_a_new_build_behaves_the_same(arch_name: str, tmp_path: Path) -> None:
+    folder, name, compiler = GUESTS[arch_name]
+    if shutil.which(compiler) is None:
+        pytest.skip(f"rebuilding {name} needs {compiler}, which is not installed")
+    command = ["make", "-s", "-C", str(ROOT / folder), f"OUT={tmp_path}", str(tmp_path / name)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    printed, stop = _run(arch_name, tmp_path / name)
+    assert (printed, stop.kind, stop.status) == (_run(arch_name, ROOT / folder / name)[0], StopKind.EXIT, 0)
+    assert b"factorial(10) = 3628800" in printed
