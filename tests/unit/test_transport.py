@@ -16,7 +16,7 @@ import pytest
 
 from kvmgdb.config.listen import ListenAddress, StdioAddress, TcpAddress, UnixAddress
 from kvmgdb.errors import KvmgdbError
-from kvmgdb.transport import Connection, Listener, listen
+from kvmgdb.transport import Connection, Listener, SocketConnection, listen
 
 LIMIT = 30
 """Seconds until a test that waits for ever is a failure."""
@@ -72,8 +72,10 @@ class TestSockets:
     def test_a_waiting_byte_makes_the_connection_readable(self, listener: Listener) -> None:
         with dial(listener) as debugger, closing(accept(listener)) as connection:
             assert not is_readable(connection.fd, 0)
+            assert not connection.has_sent()
             debugger.sendall(b"\x03")
             assert is_readable(connection.fd)
+            assert connection.has_sent()
 
     def test_the_end_is_no_bytes_as_often_as_asked(self, listener: Listener) -> None:
         debugger = dial(listener)
@@ -106,11 +108,22 @@ class TestSockets:
     def test_a_second_debugger_is_turned_away_and_the_first_not_disturbed(self, listener: Listener) -> None:
         with dial(listener) as first, closing(accept(listener)) as connection:
             with dial(listener) as second:
-                first.sendall(b"+")
-                assert connection.receive() == b"+"
+                assert is_readable(connection.fd)
+                assert not connection.has_sent()
                 assert second.recv(100) == b""
             first.sendall(b"-")
             assert connection.receive() == b"-"
+
+    def test_one_that_comes_when_the_first_has_hung_up_is_the_next(self, listener: Listener) -> None:
+        first = dial(listener)
+        with closing(accept(listener)) as connection:
+            first.close()
+            with dial(listener) as second:
+                assert connection.receive() == b""
+                connection.close()
+                with closing(accept(listener)) as following:
+                    second.sendall(b"+")
+                    assert following.receive() == b"+"
 
     def test_one_after_the_other(self, listener: Listener) -> None:
         for _ in range(2):
@@ -132,8 +145,8 @@ class TestTcp:
     def test_small_replies_do_not_wait_for_one_another(self) -> None:
         with closing(listen(TcpAddress("127.0.0.1", 0))) as listener, dial(listener):
             connection = accept(listener)
-            with socket.socket(fileno=os.dup(connection.fd)) as sock:
-                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert isinstance(connection, SocketConnection)
+            assert connection._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
     def test_a_port_that_is_taken(self) -> None:
         with closing(listen(TcpAddress("127.0.0.1", 0))) as listener:
