@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import Stop, StopKind
-from tests.support.accesses import CODE, DATA, WINDOW, Access, accesses, place
+from tests.support.accesses import CODE, DATA, WINDOW, Access, accesses, loop_result, place, place_loop
 from tests.support.machines import Machine
 
 KINDS = (BreakpointKind.WRITE, BreakpointKind.READ, BreakpointKind.ACCESS)
@@ -185,3 +185,15 @@ def test_a_byte_the_debugger_writes_is_no_hit(fresh: Machine) -> None:
     assert stop.kind is StopKind.WATCHPOINT
     if not fresh.arch.breakpoints.watch_before:
         assert fresh.number("watched") == 1
+
+
+def test_one_that_is_gone_changes_nothing(fresh: Machine) -> None:
+    """Whatever a backend leaves behind of it, each access is done once: many times over memory that was
+    watched, with an instruction that must not be done twice.
+    """
+    times, size = 3000, 4 * 3001
+    fresh.backend.insert(BreakpointKind.ACCESS, DATA, size)
+    fresh.backend.remove(BreakpointKind.ACCESS, DATA, size)
+    end = place_loop(fresh, times)
+    fresh.run_to(end)
+    assert loop_result(fresh) == times

@@ -115,3 +115,32 @@ def place(machine: Machine, access: Access, address: int) -> None:
         machine.backend.write_register("msr", MSR_FP)
         machine.backend.write_register("f3", 0x4012_3456_789A_BCDE)
     machine.backend.write_register(machine.pc_register, CODE)
+
+
+_LOOPS = {
+    "x86:64": ("0107 e2fc", "rdi", "rax", "rcx"),  # add [rdi], eax; loop
+    "x86:32": ("0107 e2fc", "edi", "eax", "ecx"),
+    "x86:16": ("67660107 e2fa", "edi", "eax", "ecx"),
+}
+_POWERPC_LOOP = ("80840000 4200fffc", "r4", "r3", "ctr")  # lwz r4, 0(r4); bdnz
+
+
+def place_loop(machine: Machine, times: int) -> int:
+    """Make the next instructions a loop over :data:`DATA` that counts its rounds; the address behind it.
+
+    x86 adds 1 to memory in each round; PowerPC goes from one node of a list to the next.
+    """
+    code, pointer, one, count = _LOOPS.get(machine.guest.arch, _POWERPC_LOOP)
+    machine.write(CODE, bytes.fromhex(code) + nop(machine.guest.arch) * 4)
+    for name, value in ((pointer, DATA), (one, 1), (count, times), (machine.pc_register, CODE)):
+        machine.backend.write_register(name, value)
+    nodes = b"".join((DATA + 4 * (index + 1)).to_bytes(4, "big") for index in range(times + 1))
+    machine.write(DATA, bytes(4) if machine.guest.is_x86 else nodes)
+    return CODE + len(bytes.fromhex(code))
+
+
+def loop_result(machine: Machine) -> int:
+    """How many rounds the loop has done."""
+    if machine.guest.is_x86:
+        return int.from_bytes(machine.read(DATA, 4), "little")
+    return (machine.register("r4") - DATA) // 4
