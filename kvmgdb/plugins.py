@@ -7,15 +7,14 @@ it; two plugins that claim one name, or one written for another contract, are er
 from __future__ import annotations
 
 import difflib
-import inspect
 import logging
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 
@@ -32,6 +31,8 @@ TRACE_VARIABLE = "KVMGDB_TRACE_HOOKS"
 
 log = logging.getLogger(__name__)
 
+_Item = TypeVar("_Item")
+
 
 @dataclass(frozen=True, slots=True)
 class PluginRecord:
@@ -43,6 +44,8 @@ class PluginRecord:
     location: str
     """The file it was loaded from; empty if it was not."""
     archs: tuple[ArchInfo, ...] = ()
+    backends: tuple[BackendInfo, ...] = ()
+    commands: tuple[MonitorCommand, ...] = ()
     problem: str = ""
     """Why it is not in use; empty if it is."""
 
@@ -77,12 +80,12 @@ class Plugins:
     @cached_property
     def backends(self) -> dict[str, BackendInfo]:
         """Every backend by name."""
-        return {info.name: info for answer in self._hooks.kvmgdb_backends() for info in answer}
+        return {info.name: info for record in self.records for info in record.backends}
 
     @cached_property
     def monitor_commands(self) -> dict[str, MonitorCommand]:
         """Every monitor command by name, in the order of ``monitor help``."""
-        found = [command for answer in self._hooks.kvmgdb_monitor_commands() for command in answer]
+        found = [command for record in self.records for command in record.commands]
         return {command.name: command for command in sorted(found, key=lambda command: command.name)}
 
     @cached_property
@@ -140,11 +143,12 @@ def load_plugins(
     if env.get(TRACE_VARIABLE):
         manager.trace.root.setwriter(lambda text: sys.stderr.write(text))
         manager.enable_tracing()
-    if core is not None:
-        manager.register(core, "core")
     disabled = {name.strip() for name in env.get(DISABLE_VARIABLE, "").split(",") if name.strip()}
     points = entry_points(group=ENTRY_POINT_GROUP) if found is None else found
     records = []
+    if core is not None:
+        manager.register(core, "core")
+        records.append(_ask(manager, core, PluginRecord("core", "", "")))
     for point in sorted(points, key=lambda p: p.name):
         if point.name in disabled:
             records.append(PluginRecord(point.name, _origin(point), "", problem="disabled"))
@@ -162,18 +166,24 @@ def _load_one(manager: pluggy.PluginManager, point: EntryPoint) -> PluginRecord:
     """Import and register one plugin; whatever goes wrong in it becomes its record's problem."""
     plugin: object = None
     try:
+        if manager.has_plugin(point.name):
+            raise PluginError("another plugin of that name is loaded already")
         plugin = point.load()
         manager.register(plugin, point.name)
         _check_hook_names(plugin)
-        archs = _archs_of(manager, plugin)
-    except Exception as problem:  # a plugin is foreign code: it may raise anything
+        record = PluginRecord(point.name, _origin(point), _location(plugin))
+        return _ask(manager, plugin, record)
+    except (Exception, SystemExit) as problem:  # a plugin is foreign code: it may raise anything
         if plugin is not None and manager.is_registered(plugin):
             manager.unregister(plugin)
         text = " ".join(str(problem).split()) or type(problem).__name__
         log.warning("plugin %s (%s) is not used: %s", point.name, _origin(point), text)
         return PluginRecord(point.name, _origin(point), "", problem=text)
-    location = getattr(plugin, "__file__", None) or inspect.getfile(type(plugin))
-    return PluginRecord(point.name, _origin(point), location, archs)
+
+
+def _location(plugin: object) -> str:
+    module = sys.modules.get(type(plugin).__module__)
+    return str(getattr(plugin, "__file__", None) or getattr(module, "__file__", ""))
 
 
 def _check_hook_names(plugin: object) -> None:
@@ -183,15 +193,33 @@ def _check_hook_names(plugin: object) -> None:
             raise PluginError(f"it implements an unknown hook {name}{_suggest(name, known)}")
 
 
-def _archs_of(manager: pluggy.PluginManager, plugin: object) -> tuple[ArchInfo, ...]:
-    caller = manager.subset_hook_caller(
-        "kvmgdb_archs", [other for other in manager.get_plugins() if other is not plugin]
-    )
-    archs = tuple(info for answer in caller() for info in answer)
+def _ask(manager: pluggy.PluginManager, plugin: object, record: PluginRecord) -> PluginRecord:
+    """What one plugin answers to the collected hooks, each answer of the kind it should be."""
+    others = [other for other in manager.get_plugins() if other is not plugin]
+
+    def collect(hook: str, kind: type[_Item]) -> tuple[_Item, ...]:
+        found = tuple(item for answer in manager.subset_hook_caller(hook, others)() for item in answer)
+        for item in found:
+            if not isinstance(item, kind):
+                raise PluginError(f"its {hook} answers {item!r}, which is no {kind.__name__}")
+        return found
+
+    archs = collect("kvmgdb_archs", ArchInfo)
     for info in archs:
-        if info.api != PLUGIN_API:
-            raise PluginError(
-                f"its architecture {info.name} was written for plugin contract {info.api}; "
-                f"this kvmgdb has contract {PLUGIN_API}"
-            )
-    return archs
+        _check_arch(info)
+    return replace(
+        record,
+        archs=archs,
+        backends=collect("kvmgdb_backends", BackendInfo),
+        commands=collect("kvmgdb_monitor_commands", MonitorCommand),
+    )
+
+
+def _check_arch(info: ArchInfo) -> None:
+    if info.api != PLUGIN_API:
+        raise PluginError(
+            f"its architecture {info.name} was written for plugin contract {info.api}; "
+            f"this kvmgdb has contract {PLUGIN_API}"
+        )
+    if not info.variants:
+        raise PluginError(f"its architecture {info.name} has no variant")

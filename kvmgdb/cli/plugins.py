@@ -12,6 +12,8 @@ def plugins() -> None:
 
     loaded = load_plugins(builtin)
     for record in loaded.records:
+        if record.name == "core":
+            continue
         typer.echo(f"{record.name}  {record.origin}  {record.location}".rstrip())
         if record.problem:
             typer.echo(f"  not used: {record.problem}")

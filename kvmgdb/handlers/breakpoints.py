@@ -51,7 +51,7 @@ def _check_slots(session: Session, wanted: tuple[BreakpointKind, int, int]) -> N
     from kvmgdb.arch.slots import Refusal, Request, allocate
 
     held = {(p.armed_as, p.address, p.length if p.kind.is_watch else 1) for p in session.points}
-    requests = [Request(*key) for key in sorted(held)]
+    requests = [Request(*key) for key in sorted(held - {wanted})]
     answer = allocate(session.guest.arch.layout, [*requests, Request(*wanted)])
     if isinstance(answer, Refusal):
         raise RspError(answer.reason, errno.ENOSPC)

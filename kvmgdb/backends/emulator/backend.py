@@ -202,7 +202,8 @@ class EmulatorBackend:
         if kind.is_watch:
             self._watching.remove(WatchKey(Owner.DEBUGGER, kind, address, length))
             return
-        self._code.discard(address)
+        if not any(where == address and not other.is_watch for other, where, _ in self._inserted):
+            self._code.discard(address)
 
     # -- running -------------------------------------------------------------------------------------
 

@@ -145,8 +145,8 @@ class PpcEmulator:
         return found
 
     def marked(self, start: int, code: bytes) -> list[tuple[int, Mark]]:
-        """Writes to debug registers."""
-        return self._debug_writes.marked(start, code)
+        """Writes to debug registers; those of ours are not the guest's."""
+        return [] if start in SCRATCH else self._debug_writes.marked(start, code)
 
     def guest_points(self, engine: Engine) -> list[GuestPoint]:
         """IAC and DAC, or IABR and DABR."""

@@ -56,10 +56,7 @@ def test_removing_what_is_not_there_is_no_error(session: Session) -> None:
 @pytest.mark.parametrize(
     "preset",
     [
-        pytest.param(
-            "transparent",
-            marks=pytest.mark.xfail(strict=True, reason="the emulator disarms both when one is removed"),
-        ),
+        "transparent",
         "hardware",
     ],
 )
@@ -147,7 +144,6 @@ class TestHardwareSlots:
 
         assert ask(session, b"Z0,10004,4") == b"OK"
 
-    @pytest.mark.xfail(strict=True, reason="what is armed already is counted once more")
     @pytest.mark.parametrize(("first", "second"), [(b"Z0", b"Z1"), (b"Z1", b"Z0")])
     def test_the_same_place_as_software_and_hardware_takes_one(self, first: bytes, second: bytes) -> None:
         session = start("ppc:750", preset="hardware")
