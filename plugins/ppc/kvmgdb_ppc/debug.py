@@ -7,8 +7,8 @@ classic: MPC7450 and PPC750 manuals, "IABR", "DABR".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.emulator import GuestPoint, Mark
@@ -16,7 +16,7 @@ from kvmgdb_ppc.instructions import mtspr_target
 from kvmgdb_ppc.registers import BOOKE
 from kvmgdb_ppc.sprs import SPRS
 
-_BOOKE_REGISTERS = ("dbcr0", "dbcr1", "dbcr2", "iac1", "iac2", "iac3", "iac4", "dac1", "dac2")
+_BOOKE_REGISTERS = ("dbsr", "dbcr0", "dbcr1", "dbcr2", "iac1", "iac2", "iac3", "iac4", "dac1", "dac2")
 _CLASSIC_REGISTERS = ("iabr", "dabr")
 
 DBCR0_IDM = 0x4000_0000
@@ -60,6 +60,35 @@ class DebugWrites:
             for offset in range(0, len(code) - 3, 4)
             if mtspr_target(int.from_bytes(code[offset : offset + 4], "big")) in self.numbers
         ]
+
+
+@dataclass(slots=True)
+class StatusRegister:
+    """DBSR.  Software clears its bits by writing ones ("Debug Status Register"); the engine means to do
+    the same, but ANDs with the negative of what is written in place of its complement.
+    """
+
+    number: int | None
+    """Its SPR; None on a core that has none."""
+    value: int = 0
+    _writes: dict[int, int] = field(default_factory=dict)
+    """Where it is written -> from which general register."""
+
+    def note(self, start: int, code: bytes) -> None:
+        """Remember the writes of one block."""
+        for offset in range(0, len(code) - 3, 4):
+            word = int.from_bytes(code[offset : offset + 4], "big")
+            self._writes.pop(start + offset, None)
+            if self.number is not None and mtspr_target(word) == self.number:
+                self._writes[start + offset] = word >> 21 & 0x1F
+
+    def after(self, instruction: int, general: Callable[[int], int]) -> bool:
+        """Whether ``instruction`` wrote it; ``value`` is then what should be in it."""
+        source = self._writes.get(instruction)
+        if source is None:
+            return False
+        self.value &= ~general(source)
+        return True
 
 
 def points(variant: str, spr: Mapping[str, int]) -> list[GuestPoint]:

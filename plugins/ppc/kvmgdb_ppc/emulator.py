@@ -75,6 +75,7 @@ class PpcEmulator:
         }
         self.debug_registers = debug.registers(variant)
         self._debug_writes = debug.DebugWrites(frozenset(self._sprs[name] for name in self.debug_registers))
+        self._status = debug.StatusRegister(self._sprs.get("dbsr"))
         self._spr_array: ctypes.Array[ctypes.c_uint32]
         self._write_scratch: Callable[[int, bytes], None]
 
@@ -142,14 +143,22 @@ class PpcEmulator:
             number, pc, self._is_trap(engine, pc, read), self._fault_address(engine, number)
         )
         engine.reg_write(uc.UC_PPC_REG_PC, found.return_pc)
+        if number == exceptions.DEBUG:
+            self._status.value = self._spr_array[self._sprs["dbsr"]]
         return found
 
     def marked(self, start: int, code: bytes) -> list[tuple[int, Mark]]:
         """Writes to debug registers; those of ours are not the guest's."""
-        return [] if start in SCRATCH else self._debug_writes.marked(start, code)
+        if start in SCRATCH:
+            return []
+        self._status.note(start, code)
+        return self._debug_writes.marked(start, code)
 
     def guest_points(self, engine: Engine) -> list[GuestPoint]:
         """IAC and DAC, or IABR and DABR."""
+        written = (self.resume_pc(engine) - 4) & 0xFFFF_FFFF
+        if self._status.after(written, lambda number: engine.reg_read(uc.UC_PPC_REG_0 + number)):
+            self._spr_array[self._sprs["dbsr"]] = self._status.value
         return debug.points(self._variant, self._debug_values())
 
     def _debug_values(self) -> dict[str, int]:
@@ -166,9 +175,10 @@ class PpcEmulator:
         if self._variant in BOOKE:
             if not msr & delivery.MSR_DE:
                 return None
-            self._spr_array[self._sprs["dbsr"]] |= debug.booke_status(
+            self._status.value = self._spr_array[self._sprs["dbsr"]] | debug.booke_status(
                 list(points), instructions.is_store(self._word(engine, pc, read))
             )
+            self._spr_array[self._sprs["dbsr"]] = self._status.value
             return exceptions.make_debug(exceptions.DEBUG, pc)
         point = points[0]
         if not debug.classic_takes(point, self._debug_values(), msr):
