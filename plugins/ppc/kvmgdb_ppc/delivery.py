@@ -41,6 +41,8 @@ _BOOKE_IVORS = {
     exceptions.SPE_UNAVAILABLE: 32,
 }
 _CRITICAL = frozenset({exceptions.DEBUG})
+_OWN_DEBUG_LEVEL = frozenset({"e500mc"})
+"""Cores whose debug interrupt has save registers of its own, DSRR0/1 (e500mc manual, "Debug Interrupt")."""
 
 # SRR1 (classic) and ESR (BookE): why it is a program interrupt.
 _SRR1_CAUSE = {"illegal": 0x0008_0000, "privileged": 0x0004_0000, "trap": 0x0002_0000}
@@ -65,7 +67,7 @@ def entry(variant: str, number: int, cause: str, msr: int, return_pc: int) -> En
     ``cause`` is ``illegal``, ``privileged`` or ``trap`` for a program interrupt, else empty.
     """
     if variant in BOOKE:
-        return _booke(number, cause, msr, return_pc)
+        return _booke(variant, number, cause, msr, return_pc)
     return _classic(number, cause, msr, return_pc)
 
 
@@ -81,12 +83,12 @@ def _classic(number: int, cause: str, msr: int, return_pc: int) -> Entry | None:
     )
 
 
-def _booke(number: int, cause: str, msr: int, return_pc: int) -> Entry | None:
+def _booke(variant: str, number: int, cause: str, msr: int, return_pc: int) -> Entry | None:
     index = _BOOKE_IVORS.get(number)
     if index is None:
         return None
     critical = number in _CRITICAL
-    prefix = "c" if critical else ""
+    prefix = ("d" if variant in _OWN_DEBUG_LEVEL else "c") if critical else ""
     sprs = {f"{prefix}srr0": return_pc, f"{prefix}srr1": msr}
     if cause:
         sprs["esr"] = _ESR_CAUSE[cause]

@@ -103,7 +103,7 @@ SPRS: dict[str, Sprs] = {
     "440": _440,
     "e500v1": _E500 | _SPE,
     "e500v2": _E500 | _SPE,
-    "e500mc": _E500,
+    "e500mc": _E500 | {"dsrr0": 574, "dsrr1": 575},
     "603e": _CLASSIC
     | {"dmiss": 976, "dcmp": 977, "hash1": 978, "hash2": 979, "imiss": 980, "icmp": 981, "rpa": 982},
     "750": _CLASSIC | _PMCS | {"dabr": 1013, "l2cr": 1017, "ictc": 1019},
