@@ -27,7 +27,8 @@ static void begin(const char *name)
     check_begin(name);
     for (unsigned i = 0; i < 8; i++)
         watched[i] = 0;
-    event_count = 0;                    /* now: the loop may have run into a watch */
+    while (event_count)                 /* now: the loop may have run into a watch */
+        events[--event_count] = (struct event){ 0 };
 }
 
 static void expect(unsigned index, unsigned kind, const void *pc, unsigned status)

@@ -22,6 +22,7 @@ enum {
 #define MSR_SE 0x400u                   /* classic: a trace interrupt after each instruction */
 #define MSR_BE 0x200u                   /* classic: after each branch */
 #define MSR_DE 0x200u                   /* BookE: debug interrupts are taken */
+#define MSR_IP 0x40u                    /* classic: the vectors are at 0xfff00000 */
 
 /* DBCR0 and DBSR have these at the same places. */
 #define DBCR0_IDM 0x40000000u

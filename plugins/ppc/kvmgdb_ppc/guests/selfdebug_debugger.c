@@ -228,6 +228,7 @@ static void install_handlers(void)
         WRITE_SPR(SPR_IVOR15, AT(core->debug_has_dsrr ? entry_debug : entry_debug_critical) & 0xffffu);
         return;
     }
+    write_msr(read_msr() & ~MSR_IP);    /* the vectors are at 0, not in the firmware's ROM */
     install_classic(0x300, entry_data_storage);
     install_classic(0x700, entry_program);
     install_classic(0xc00, entry_system_call);
