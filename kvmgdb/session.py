@@ -172,7 +172,7 @@ class Session:
         """Whether the guest's own handler gets it.  Ours are gdb's traps; other debug events go by the
         policy; everything else is the guest's.
         """
-        if exception.pc in self.traps:
+        if exception.trap and exception.pc in self.traps:
             return False
         return not exception.debug or self.policy.unclaimed_exits is UnclaimedExits.GUEST
 

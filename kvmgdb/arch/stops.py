@@ -54,7 +54,7 @@ class Stop:
     not mapped."""
     breakpoint: BreakpointKind | None = None
     instruction: int | None = None
-    """The instruction that raised an exception."""
+    """The breakpoint instruction that raised an exception."""
     status: int | None = None
     """What the guest gave its exit device."""
 
@@ -77,3 +77,5 @@ class GuestException:
     """The data address a page fault names."""
     debug: bool = False
     """Whether it is a debug event (a trap instruction, a step, a debug register): policy decides whose."""
+    trap: bool = False
+    """Whether the instruction at ``pc`` is a breakpoint instruction: then a debugger may have written it."""

@@ -352,7 +352,7 @@ class EmulatorBackend:
             exception.signal,
             reason,
             address=exception.address,
-            instruction=exception.pc,
+            instruction=exception.pc if exception.trap else None,
         )
 
     def _deliver_deferred(self) -> Stop | None:

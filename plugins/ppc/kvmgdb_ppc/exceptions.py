@@ -91,4 +91,5 @@ def make(number: int, pc: int, trap: bool, fault_address: int | None) -> GuestEx
         detail=detail,
         address=fault_address,
         debug=row is TRAP or number in (DEBUG, TRACE),
+        trap=row is TRAP,
     )

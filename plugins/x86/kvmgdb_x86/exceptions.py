@@ -59,4 +59,5 @@ def make(number: int, pc: int, return_pc: int, fault_address: int | None = None)
         detail=detail,
         address=fault_address,
         debug=number in (DEBUG, BREAKPOINT),
+        trap=number == BREAKPOINT,
     )
