@@ -2,48 +2,217 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from typer.main import get_command
 
+from kvmgdb import builtin, plugins, policy
 from kvmgdb.cli.main import app
+from kvmgdb.config.load import load
+from kvmgdb.config.rows import rows_of
 from kvmgdb.config.schema import json_schema
+from kvmgdb.config.sources import NAMES, variable_of
 
 MAN = Path(__file__).parents[3] / "man"
+PAGES = {path.name: path.read_text() for path in MAN.iterdir()}
+
 ROOT: Any = get_command(app)
-PAGES = {"kvmgdb": ROOT} | {f"kvmgdb-{name}": command for name, command in ROOT.commands.items()}
+COMMANDS: dict[str, Any] = ROOT.commands
+SUBCOMMANDS = {
+    (name, inner): command
+    for name, group in COMMANDS.items()
+    for inner, command in getattr(group, "commands", {}).items()
+}
 
 
-def _options_of(command: Any) -> set[str]:
-    own = {
-        name for p in command.params if p.param_type_name == "option" for name in (*p.opts, *p.secondary_opts)
+# -- reading mdoc ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Item:
+    """One entry of the outermost list of a section: its head, and everything below it."""
+
+    head: str
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """What is said, without the lines that are mark-up."""
+        return " ".join(line for line in self.lines if not line.startswith("."))
+
+    @property
+    def choices(self) -> set[str]:
+        """The words it offers: ``Cm a | b`` in the head, or the heads of a list inside."""
+        inner = [line for line in self.lines if line.startswith(".It Cm ")]
+        offered = self.head.partition(" Cm ")[2].split(" | ") if " Cm " in self.head else []
+        return {*offered, *(line.removeprefix(".It Cm ") for line in inner)}
+
+
+def _section(page: str, name: str) -> str:
+    found = re.search(rf"^\.S[hs] {re.escape(name)}\n(.*?)(?=^\.S[hs] |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert found, f"no section {name}"
+    return found[1]
+
+
+def _items(text: str) -> list[Item]:
+    items: list[Item] = []
+    depth = 0
+    for line in text.splitlines():
+        depth += line.startswith(".Bl ") - line.startswith(".El")
+        if line.startswith(".It") and depth == 1:
+            items.append(Item(line.removeprefix(".It").strip().replace("\\-", "-")))
+        elif depth and items:
+            items[-1].lines.append(line)
+    return items
+
+
+# -- the commands ------------------------------------------------------------------------------------
+
+
+def _options(command: Any) -> dict[str, Any]:
+    """``--config -c``, in the order of the alphabet -> the option."""
+    return {" ".join(sorted(p.opts)): p for p in command.params if p.param_type_name == "option"}
+
+
+def _words_of(command: Any, option: Any) -> set[str]:
+    """The words an option takes, if it takes certain words."""
+    hint = get_type_hints(inspect.unwrap(command.callback)).get(option.name)
+    kinds = [kind for kind in (hint, *get_args(hint)) if isinstance(kind, type) and issubclass(kind, Enum)]
+    return {member.value for kind in kinds for member in kind}
+
+
+def _options_section(page: str, title: str) -> dict[str, Item]:
+    heads = [item for item in _items(_section(page, title)) if item.head.startswith("Fl ")]
+    return {" ".join(sorted("-" + name for name in re.findall(r"Fl (\S+)", i.head))): i for i in heads}
+
+
+PLACES = [
+    ("kvmgdb.1", "OPTIONS", ROOT),
+    ("kvmgdb-serve.1", "OPTIONS", COMMANDS["serve"]),
+    ("kvmgdb-inspect-exit.1", "OPTIONS", COMMANDS["inspect-exit"]),
+    *((f"kvmgdb-{name}.1", f"{name} {inner}", command) for (name, inner), command in SUBCOMMANDS.items()),
+]
+"""(page, section, the command whose options it describes)"""
+
+
+def test_there_is_a_page_for_every_command_and_one_for_the_file() -> None:
+    assert set(PAGES) == {"kvmgdb.1", "kvmgdb.yaml.5", *(f"kvmgdb-{name}.1" for name in COMMANDS)}
+
+
+def test_the_first_page_names_every_command() -> None:
+    items = _items(_section(PAGES["kvmgdb.1"], "DESCRIPTION"))
+    assert {item.head.removeprefix("Cm ") for item in items} == set(COMMANDS)
+
+
+def test_a_command_that_has_no_place_for_options_has_none() -> None:
+    placed = {id(command) for _, _, command in PLACES}
+    assert [n for n, c in COMMANDS.items() if id(c) not in placed and _options(c)] == []
+
+
+@pytest.mark.parametrize(("page", "section", "command"), PLACES, ids=[f"{p}-{s}" for p, s, _ in PLACES])
+def test_a_page_has_the_options_of_its_command(page: str, section: str, command: Any) -> None:
+    options, items = _options(command), _options_section(PAGES[page], section)
+    assert set(items) == set(options)
+    for name, option in options.items():
+        item = items[name]
+        assert item.text.startswith(" ".join(option.help.split())), f"{name} says other words than its help"
+        assert item.choices == _words_of(command, option), name
+        assert (" Ar " in item.head or " Cm " in item.head) == (not option.is_flag and not option.count), name
+
+
+@pytest.mark.parametrize(("name", "inner"), SUBCOMMANDS)
+def test_the_synopsis_has_each_subcommand_as_it_is_used(name: str, inner: str) -> None:
+    command = SUBCOMMANDS[name, inner]
+    uses = _section(PAGES[f"kvmgdb-{name}.1"], "SYNOPSIS").split(".Nm kvmgdb\n")
+    [usage] = [use.splitlines()[1:] for use in uses if use.startswith(f".Cm {name} {inner}\n")]
+    expected = [".Op Ar options"] if _options(command) else []
+    for argument in command.params:
+        if argument.param_type_name == "argument":
+            shown = f"Ar {argument.metavar.replace('...', ' ...')}"
+            expected.append(f".{shown}" if argument.required else f".Op {shown}")
+    assert usage == expected
+
+
+def test_every_monitor_command_is_described() -> None:
+    items = _items(_section(PAGES["kvmgdb-serve.1"], "MONITOR COMMANDS"))
+    known = {command.name for command in builtin.kvmgdb_monitor_commands()}
+    assert {item.head.split()[1] for item in items} == known
+
+
+# -- the file ----------------------------------------------------------------------------------------
+
+KEYS = {item.head.removeprefix("Li "): item for item in _items(_section(PAGES["kvmgdb.yaml.5"], "KEYS"))}
+
+
+def _schema_keys(schema: Any, root: Any, prefix: str = "") -> dict[str, set[str]]:
+    """Every key, with a dot where one is inside another -> the words it takes, if it takes certain words."""
+    if "$ref" in schema:
+        return _schema_keys(root["$defs"][schema["$ref"].rpartition("/")[2]], root, prefix)
+    found: dict[str, set[str]] = {}
+    for part in (*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else ())):
+        found |= _schema_keys(part, root, prefix)
+    for name, value in schema.get("properties", {}).items():
+        key = f"{prefix}{name}"
+        found[key] = _enum(value, root)
+        found |= _schema_keys(value, root, f"{key}.")
+    return found
+
+
+def _enum(schema: Any, root: Any) -> set[str]:
+    if "$ref" in schema:
+        return _enum(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    return set(schema.get("enum", ()))
+
+
+def test_the_file_has_the_keys_of_the_schema_and_the_words_they_take() -> None:
+    schema = json_schema()
+    expected = _schema_keys(schema, schema)
+    assert {"guest.image.address", "backend.kind", "policy.preset"} <= set(expected)
+    assert {key: item.choices for key, item in KEYS.items()} == expected
+
+
+def test_the_presets_are_in_their_order() -> None:
+    heads = [line for line in KEYS["policy.preset"].lines if line.startswith(".It Cm ")]
+    assert [line.removeprefix(".It Cm ") for line in heads] == list(policy.PRESETS)
+
+
+def test_the_defaults_are_those_that_hold() -> None:
+    told = {
+        key: found[1]
+        for key, item in KEYS.items()
+        if (found := re.search(r"^The default is\n\.Ql (\S+)", "\n".join(item.lines), re.MULTILINE))
     }
-    inner = getattr(command, "commands", {}) if command is not ROOT else {}
-    return own.union(*(_options_of(sub) for sub in inner.values()))
+    assert told == {row.key: row.text for row in rows_of(load(None)) if row.text != "-"}
 
 
-def _options_in(page: str) -> set[str]:
-    items = [line for line in page.splitlines() if line.startswith(".It Fl")]
-    names = [name.replace("\\-", "-") for line in items for name in re.findall(r"Fl (\S+)", line)]
-    return {"-" + name for name in names}
+def test_every_variable_is_described() -> None:
+    described = {
+        name: set(re.findall(r"^\.It Ev (KVMGDB_\w+)", page, re.MULTILINE)) for name, page in PAGES.items()
+    }
+    assert described["kvmgdb.yaml.5"] == {variable_of(name) for name in NAMES}
+    assert described["kvmgdb.1"] == {plugins.DISABLE_VARIABLE, plugins.TRACE_VARIABLE}
 
 
-def test_there_is_a_page_for_every_command_and_no_other() -> None:
-    assert {path.stem for path in MAN.glob("*.1")} == set(PAGES)
+# -- the pages as pages ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_the_options_of_its_command(name: str) -> None:
-    assert _options_in((MAN / f"{name}.1").read_text()) == _options_of(PAGES[name])
+def test_a_page_refers_to_pages_that_are_there(name: str) -> None:
+    ours = re.findall(r"^\.Xr (kvmgdb\S*) (\d)", PAGES[name], re.MULTILINE)
+    assert {f"{page}.{section}" for page, section in ours} <= set(PAGES)
 
 
-def test_every_key_of_the_schema_is_in_the_file_format() -> None:
-    page = (MAN / "kvmgdb.yaml.5").read_text()
-    described = set(re.findall(r"^\.It Li (\S+)", page, re.MULTILINE))
-    schema = json_schema()
-    top = set(schema["properties"])
-    assert top <= described
-    assert {key.partition(".")[0] for key in described} == top
+def test_mandoc_has_nothing_to_say() -> None:
+    if shutil.which("mandoc") is None:
+        pytest.skip("checking the man pages' mark-up needs mandoc, which is not installed")
+    command = ["mandoc", "-Tlint", "-W", "warning", *(str(MAN / name) for name in sorted(PAGES))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
