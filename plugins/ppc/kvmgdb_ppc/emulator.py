@@ -76,6 +76,7 @@ class PpcEmulator:
         self.debug_registers = debug.registers(variant)
         self._debug_writes = debug.DebugWrites(frozenset(self._sprs[name] for name in self.debug_registers))
         self._status = debug.StatusRegister(self._sprs.get("dbsr"))
+        self._steps = 0
         self._spr_array: ctypes.Array[ctypes.c_uint32]
         self._write_scratch: Callable[[int, bytes], None]
 
@@ -100,6 +101,7 @@ class PpcEmulator:
     def reset(self, engine: Engine, start: StartState, memory: Callable[[int, bytes], None]) -> None:
         """MSR 0, registers 0; a BookE core with its two initial translations."""
         self._write_scratch = memory
+        self._steps = 0
         setup = _TLB_SETUP.get(self._variant)
         if setup is not None:
             code = setup()
@@ -159,7 +161,12 @@ class PpcEmulator:
         written = (self.resume_pc(engine) - 4) & 0xFFFF_FFFF
         if self._status.after(written, lambda number: engine.reg_read(uc.UC_PPC_REG_0 + number)):
             self._spr_array[self._sprs["dbsr"]] = self._status.value
-        return debug.points(self._variant, self._debug_values())
+        values = self._debug_values()
+        steps = values.get("dbcr0", 0) & debug.DBCR0_STEPS
+        if steps != self._steps:  # the engine looks at them only when it translates
+            self._steps = steps
+            engine.ctl_flush_tb()
+        return debug.points(self._variant, values)
 
     def _debug_values(self) -> dict[str, int]:
         return {name: self._spr_array[self._sprs[name]] for name in self.debug_registers}
