@@ -286,22 +286,29 @@ class EmulatorBackend:
         undo = hits[0].undo
         if undo is not None:
             self._write_virtual(*undo)
-        ours = [hit for hit in hits if hit.key.owner is Owner.DEBUGGER]
-        theirs = {hit.key for hit in hits if hit.key.owner is Owner.GUEST}
-        points = [point for point in self._guest_points if _guest_key(point) in theirs]
-        if self._watch_before:
-            return self._watch_stop(ours[0]) if ours else self._raise_debug(points)
-        return self._complete(ours, points)
+        if not self._watch_before:
+            return self._complete(hits)
+        ours = _debuggers(hits)
+        return self._watch_stop(ours[0]) if ours else self._raise_debug(self._points_of(hits))
+
+    def _points_of(self, hits: list[WatchHit]) -> list[GuestPoint]:
+        """The guest's own watchpoints among them."""
+        theirs = {hit.key for hit in hits}
+        return [point for point in self._guest_points if _guest_key(point) in theirs]
 
     def _watch_stop(self, hit: WatchHit) -> Stop:
         kind = hit.key.kind
         reason = f"{kind.label} hit at {hit.address:#x}"
         return Stop(StopKind.WATCHPOINT, self.pc(), reason=reason, address=hit.address, breakpoint=kind)
 
-    def _complete(self, ours: list[WatchHit], points: list[GuestPoint]) -> Stop | None:
-        """Execute the instruction, then report.  The guest's exception waits while the debugger looks."""
+    def _complete(self, hits: list[WatchHit]) -> Stop | None:
+        """Execute the instruction, then report all it touched, which may be more than the access it was
+        stopped at.  The guest's exception waits while the debugger looks.
+        """
         self._raised = False
         other = self._run_muted()
+        hits += self._watching.take_passed()
+        ours, points = _debuggers(hits), self._points_of(hits)
         # After the instruction: a single step of the guest's own would clear these status bits again.
         exception = self._port.debug_exception(self._engine, points, self.read_physical) if points else None
         if other is not None:
@@ -314,6 +321,7 @@ class EmulatorBackend:
 
     def _run_muted(self) -> Stop | None:
         """Execute the instruction at the program counter, whatever it touches."""
+        self._watching.take_passed()
         self._watching.muted = True
         pc = self._code.debugger_told = self._code.guest_told = self.pc()
         try:
@@ -403,6 +411,10 @@ class EmulatorBackend:
         """The guest ended itself."""
         text = f"the guest ended with status {status}"
         self._events.stop(Stop(StopKind.EXIT, 0, Signal.NONE, text, status=status))
+
+
+def _debuggers(hits: list[WatchHit]) -> list[WatchHit]:
+    return [hit for hit in hits if hit.key.owner is Owner.DEBUGGER]
 
 
 def _guest_key(point: GuestPoint) -> WatchKey:

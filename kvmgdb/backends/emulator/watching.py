@@ -110,6 +110,7 @@ class Watching:
         self._load_targets = Batch(engine, load_targets)
         self._load_target_numbers = load_targets
         self._before_load: list[int] = []
+        self._passed: list[WatchHit] = []
         self.muted = False
         """Let accesses pass, while an instruction is executed again."""
 
@@ -123,6 +124,11 @@ class Watching:
             for number, value in zip(self._load_target_numbers, self._before_load, strict=True):
                 self._engine.reg_write(number, value)
         return hits
+
+    def take_passed(self) -> list[WatchHit]:
+        """What was touched while muted; each call gives it once."""
+        passed, self._passed = self._passed, []
+        return passed
 
     def insert(self, key: WatchKey) -> None:
         """Watch.
@@ -183,8 +189,21 @@ class Watching:
         """``direction`` indexes :data:`_KINDS`.  The engine calls once per hook that covers the access;
         the first call finds everything, since the engine does not stop in between.
         """
-        if self.muted or self._hits:
+        if self._hits:
             return
+        found = self._touched(physical, size, direction)
+        if self.muted:
+            self._passed += found
+        elif found:
+            self._hits = found
+            if direction == 1:
+                self._before_load = self._load_targets.read()
+            self._engine.emu_stop()
+        else:
+            self._vain_calls += 1  # the slice goes on: to stop here would leave an instruction half done
+
+    def _touched(self, physical: int, size: int, direction: int) -> list[WatchHit]:
+        hits = []
         for watch in self._watches.values():
             if not watch.active or not _KINDS[watch.key.kind][direction]:
                 continue
@@ -192,10 +211,5 @@ class Watching:
             if found is not None:
                 address, first = found
                 undo = (address, self._read(address, size)) if direction == 0 else None
-                self._hits.append(WatchHit(watch.key, first, undo))
-        if self._hits:
-            if direction == 1:
-                self._before_load = self._load_targets.read()
-            self._engine.emu_stop()
-        else:
-            self._vain_calls += 1  # the slice goes on: to stop here would leave an instruction half done
+                hits.append(WatchHit(watch.key, first, undo))
+        return hits
