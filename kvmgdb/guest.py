@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.arch.registers import Register
 from kvmgdb.backends.base import Backend
-from kvmgdb.backends.memory import pieces
+from kvmgdb.backends.memory import pages, pieces
 from kvmgdb.errors import MemoryFault, RspError
 
 
@@ -19,6 +20,8 @@ class Guest:
         self.backend = backend
         self.physical = False
         """Whether addresses of memory packets are guest-physical (``monitor physical on``)."""
+        chosen = [arch.registers.by_name[name] for name in arch.registers.expedited]
+        self._expedited = [(b"%02x:" % r.number, r.size, (1 << r.bits) - 1) for r in chosen]
 
     # -- registers -----------------------------------------------------------------------------------
 
@@ -63,15 +66,16 @@ class Guest:
             if self.read_register(register) != data:
                 raise
 
-    def expedited(self) -> list[tuple[str, bytes]]:
-        """(number in hex, hex value) of the registers a stop reply carries."""
-        registers = self.arch.registers
-        chosen = [registers.by_name[name] for name in registers.expedited]
-        values = self.backend.read_registers(registers.expedited)
-        return [
-            (f"{register.number:02x}", registers.encode(register, value).hex().encode("ascii"))
-            for register, value in zip(chosen, values, strict=True)
-        ]
+    def expedited(self) -> bytes:
+        """The registers of a stop reply: ``number:value;`` each, all in hex."""
+        values = self.backend.read_registers(self.arch.registers.expedited)
+        order = self.arch.registers.byteorder
+        return b"".join(
+            [
+                b"%b%b;" % (name, (value & mask).to_bytes(size, order).hex().encode("ascii"))
+                for (name, size, mask), value in zip(self._expedited, values, strict=True)
+            ]
+        )
 
     def _encode(self, chosen: tuple[Register, ...]) -> bytes:
         encode = self.arch.registers.encode
@@ -90,10 +94,14 @@ class Guest:
         Raises:
             MemoryFault: not even the first byte is there.
         """
+        read = self.backend.read_physical
+        with contextlib.suppress(MemoryFault):  # nearly always all of it is there
+            parts = [read(physical, size) for _, physical, size in pieces(address, length, self._translate)]
+            return parts[0] if len(parts) == 1 else b"".join(parts)
         found = bytearray()
         try:
-            for _, physical, size in pieces(address, length, self._translate):
-                found += self.backend.read_physical(physical, size)
+            for _, physical, size in pages(address, length, self._translate):
+                found += read(physical, size)
         except MemoryFault:
             if not found:
                 raise
@@ -105,9 +113,20 @@ class Guest:
         Raises:
             MemoryFault: part of the range is not there.
         """
-        parts = list(pieces(address, len(data), self._translate))
-        for _, physical, size in parts:
-            self.backend.read_physical(physical, size)
-        for virtual, physical, size in parts:
+        for virtual, physical, size in self._parts(address, len(data)):
             start = virtual - address
             self.backend.write_physical(physical, data[start : start + size])
+
+    def _parts(self, address: int, length: int) -> list[tuple[int, int, int]]:
+        """The pieces of a range, all of which is there; page by page where two regions of memory meet."""
+        for cut in (pieces, pages):
+            parts = list(cut(address, length, self._translate))
+            try:
+                for _, physical, size in parts:
+                    self.backend.read_physical(physical, size)
+            except MemoryFault:
+                if cut is pages:
+                    raise
+            else:
+                break
+        return parts

@@ -175,6 +175,8 @@ class Conversation:
         """Whether an interrupt has come in, be it in one piece with the resume or before it; packets sent
         meanwhile wait for the stop.
         """
+        if not self._events and not self._interrupted:
+            return False
         waiting = [event for event in self._events if not isinstance(event, framing.Interrupt)]
         interrupted = self._interrupted or len(waiting) < len(self._events)
         self._interrupted = False

@@ -112,10 +112,11 @@ class ExitRecord:
 
 
 _WATCH_NAMES = {
-    BreakpointKind.WRITE: "watch",
-    BreakpointKind.READ: "rwatch",
-    BreakpointKind.ACCESS: "awatch",
+    BreakpointKind.WRITE: b"watch",
+    BreakpointKind.READ: b"rwatch",
+    BreakpointKind.ACCESS: b"awatch",
 }
+_THREAD = b"thread:%x" % THREAD
 
 
 @dataclass(slots=True)
@@ -217,20 +218,19 @@ class Session:
         stop = self.last_stop
         if self.state is State.ENDED and stop is not None:
             return replies.exited(stop.status or 0)
-        pairs = self.guest.expedited()
-        pairs.append(("thread", b"%x" % THREAD))
+        registers = self.guest.expedited()
         if stop is None:
-            return replies.stopped(Signal.TRAP, pairs)
-        return replies.stopped(stop.signal, pairs + self._reasons(stop))
+            return replies.stopped(Signal.TRAP, registers, _THREAD)
+        return replies.stopped(stop.signal, registers, _THREAD, *self._reasons(stop))
 
-    def _reasons(self, stop: Stop) -> list[tuple[str, bytes]]:
+    def _reasons(self, stop: Stop) -> list[bytes]:
         if stop.kind is StopKind.WATCHPOINT and stop.breakpoint is not None and stop.address is not None:
-            return [(_WATCH_NAMES[stop.breakpoint], b"%x" % stop.address)]
+            return [b"%b:%x" % (_WATCH_NAMES[stop.breakpoint], stop.address)]
         if stop.kind is StopKind.BREAKPOINT:
             kinds = {point.armed_as for point in self.points.at(stop.pc)}
             name = "hwbreak" if kinds == {BreakpointKind.HARDWARE} else "swbreak"
             if f"{name}+" in self.features:
-                return [(name, b"")]
+                return [b"%b:" % name.encode("ascii")]
         return []
 
     def drop_breakpoints(self) -> None:

@@ -63,7 +63,9 @@ class SocketConnection:
     def __init__(self, sock: socket.socket, peer: str, listener: socket.socket) -> None:
         self.peer = peer
         self._socket = sock
+        self._socket_fd = sock.fileno()
         self._listener = listener
+        self._buffer = memoryview(bytearray(RECEIVE_SIZE))  # a new one for each call takes longer than it
         self._epoll = select.epoll()
         self._epoll.register(sock, select.EPOLLIN)
         self._epoll.register(listener, select.EPOLLIN)
@@ -78,14 +80,15 @@ class SocketConnection:
         while not self._wait(-1):
             pass
         try:
-            return self._socket.recv(RECEIVE_SIZE)
+            return bytes(self._buffer[: self._socket.recv_into(self._buffer)])
         except OSError:
             return b""
 
     def _wait(self, seconds: float) -> bool:
-        ready = [fd for fd, _ in self._epoll.poll(seconds)]
-        if self._socket.fileno() in ready:
-            return True  # first: if this debugger has hung up, the one that knocks is the next
+        ready = self._epoll.poll(seconds)
+        for fd, _ in ready:
+            if fd == self._socket_fd:
+                return True  # first: if this debugger has hung up, the one that knocks is the next
         if ready:
             self._turn_away()
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from kvmgdb.arch.machine import Region
 from kvmgdb.errors import BackendError, MemoryFault
@@ -26,6 +26,7 @@ class PhysicalMemory:
                 )
         self._maps = [_map(region) for region in self.regions]
         self._views = [memoryview(m) for m in self._maps]
+        self._low, self._low_end = self._maps[0], self.regions[0].end if self.regions[0].start == 0 else 0
 
     def pointer(self, region: Region) -> int:
         """The host address of a region's first byte."""
@@ -44,6 +45,8 @@ class PhysicalMemory:
 
     def read(self, address: int, length: int) -> bytes:
         """``length`` bytes, or :class:`MemoryFault`."""
+        if address >= 0 and address + length <= self._low_end:
+            return self._low[address : address + length]  # nearly always: RAM begins at 0
         view, offset = self._find(address, length)
         return bytes(view[offset : offset + length])
 
@@ -71,7 +74,7 @@ def _map(region: Region) -> mmap.mmap:
 Translate = Callable[[int], int | None]
 
 
-def pieces(address: int, length: int, translate: Translate) -> Iterable[tuple[int, int, int]]:
+def pages(address: int, length: int, translate: Translate) -> Iterator[tuple[int, int, int]]:
     """A virtual range as (virtual, physical, length) pieces that lie within one page each.
 
     Raises:
@@ -85,3 +88,16 @@ def pieces(address: int, length: int, translate: Translate) -> Iterable[tuple[in
         yield address, physical, part
         address += part
         length -= part
+
+
+def pieces(address: int, length: int, translate: Translate) -> list[tuple[int, int, int]]:
+    """The same, with pages that lie side by side in one piece; all of the range is mapped."""
+    joined: list[tuple[int, int, int]] = []
+    for virtual, physical, size in pages(address, length, translate):
+        if joined:
+            first, begin, before = joined[-1]
+            if begin + before == physical:
+                joined[-1] = first, begin, before + size
+                continue
+        joined.append((virtual, physical, size))
+    return joined

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.errors import RspError
@@ -398,12 +399,20 @@ _LONG = frozenset(b"vqQ")
 _END_OF_NAME = frozenset(b":;?,=")
 
 
+SHORT = 64
+"""Payloads up to this length are remembered: a debugger sends the same few over and over."""
+
+
 def parse(payload: bytes) -> PacketValue | None:
     """The packet in ``payload``; None for one that is not ours to know.
 
     Raises:
         PacketError: a known packet with arguments that make no sense.
     """
+    return _parse_short(payload) if len(payload) <= SHORT else _parse(payload)
+
+
+def _parse(payload: bytes) -> PacketValue | None:
     if not payload:
         return None
     if payload[0] not in _LONG:
@@ -417,3 +426,6 @@ def parse(payload: bytes) -> PacketValue | None:
         if parser is not None:
             return parser(payload[len(name) :])
     return None
+
+
+_parse_short = lru_cache(maxsize=4096)(_parse)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from kvmgdb.arch.stops import Signal
@@ -33,10 +32,11 @@ def chunk(document: bytes, offset: int, length: int) -> bytes:
     return mark + escape(part)
 
 
-def stopped(signal: Signal, pairs: Iterable[tuple[str, bytes]]) -> bytes:
-    """``T``: a stop with its reason and its expedited registers (GDB manual, "Stop Reply Packets")."""
-    body = b"".join(b"%b:%b;" % (name.encode("ascii"), value) for name, value in pairs)
-    return b"T%02x%b" % (signal, body)
+def stopped(signal: Signal, registers: bytes, *reasons: bytes) -> bytes:
+    """``T``: a stop with its expedited registers (``number:value;`` each) and its reasons (``name:value``
+    each; GDB manual, "Stop Reply Packets").
+    """
+    return b"T%02x%b%b;" % (signal, registers, b";".join(reasons))
 
 
 def exited(status: int) -> bytes:

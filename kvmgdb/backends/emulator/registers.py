@@ -22,20 +22,17 @@ class Batch:
     """A fixed list of engine registers, read together."""
 
     def __init__(self, engine: Engine, numbers: Sequence[int]) -> None:
-        self._handle = engine._uch
-        self._count = len(numbers)
-        self._numbers = (ctypes.c_int * len(numbers))(*numbers)
-        self._values = (ctypes.c_char * (SLOT * len(numbers)))()
+        count = len(numbers)
+        self._values = (ctypes.c_uint64 * (2 * count))()  # narrower registers leave the rest of a slot at 0
         start = ctypes.addressof(self._values)
-        self._pointers = (ctypes.c_void_p * len(numbers))(*(start + SLOT * i for i in range(len(numbers))))
-        self._size = SLOT * len(numbers)
+        pointers = (ctypes.c_void_p * count)(*(start + SLOT * i for i in range(count)))
+        self._arguments = (engine._uch, (ctypes.c_int * count)(*numbers), pointers, count)
 
     def read(self) -> list[int]:
         """The values, in order; narrower registers are zero-extended."""
-        ctypes.memset(self._values, 0, self._size)
-        status = uclib.uc_reg_read_batch(self._handle, self._numbers, self._pointers, self._count)
+        status = uclib.uc_reg_read_batch(*self._arguments)
         if status:
             raise BackendError(f"the emulator cannot read its registers (error {status})")
-        raw = self._values.raw
-        decode = int.from_bytes
-        return [decode(raw[i : i + SLOT], "little") for i in range(0, self._size, SLOT)]
+        halves = self._values[:]
+        low, high = halves[::2], halves[1::2]
+        return [b << 64 | a for a, b in zip(low, high, strict=True)] if any(high) else low

@@ -122,15 +122,10 @@ class X86Emulator:
 
     def translate(self, engine: Engine, address: int, read: Read) -> int | None:
         """A walk of the page tables."""
-        return LinearMemory(self._paging(engine), read).translate(address)
+        return self._memory(read).translate(address)
 
-    def _paging(self, engine: Engine) -> paging.PagingState:
-        return paging.PagingState(
-            engine.reg_read(uc.UC_X86_REG_CR0),
-            engine.reg_read(uc.UC_X86_REG_CR3),
-            engine.reg_read(uc.UC_X86_REG_CR4),
-            engine.msr_read(EFER),
-        )
+    def _memory(self, read: Read) -> LinearMemory:
+        return LinearMemory(paging.PagingState(*self._state.paging), read)
 
     def exception(self, engine: Engine, number: int, read: Read) -> GuestException:
         """The vector is the engine's number; for traps RIP is already past the instruction."""
@@ -162,7 +157,7 @@ class X86Emulator:
     def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
         """Through the IDT or the vector table; as a double fault where the handler cannot be entered."""
         cpu = self._cpu(engine)
-        look = LinearMemory(self._paging(engine), read)
+        look = self._memory(read)
         vector = exception.vector
         if vector == exceptions.DEBUG:
             self._state.plain_exception()
@@ -196,7 +191,7 @@ class X86Emulator:
     def invalid_instruction(self, engine: Engine, read: Read) -> GuestException:
         """#UD; but INT1, which the engine does not know, is #DB, and a trap (SDM vol. 2, "INT n")."""
         pc, rip = self._state.linear_pc, self._state.rip
-        if LinearMemory(self._paging(engine), read).read(pc, 1) == _INT1:
+        if self._memory(read).read(pc, 1) == _INT1:
             engine.reg_write(uc.UC_X86_REG_RIP, rip + 1)
             return exceptions.make(exceptions.DEBUG, pc, rip + 1)
         return exceptions.make(exceptions.INVALID_OPCODE, pc, rip)

@@ -41,6 +41,9 @@ _RIP_MARK = _MARKS[-1] + 1
 _LIVE_MARK = 0x6B76_6D67_6462_00FF
 _GENERAL = (uc.UC_X86_REG_RAX, uc.UC_X86_REG_RCX, uc.UC_X86_REG_RDX, uc.UC_X86_REG_RBX)
 _BASES = (uc.UC_X86_REG_FS_BASE, uc.UC_X86_REG_GS_BASE)
+_FAULT_ADDRESS, _PAGE_TABLES = 0x6B76_6D67_6462_0100, 0x6B76_6000  # marks for CR2 and CR3
+_EFER = 0xC000_0080
+_EFER_MARK = 0x801  # SCE and NXE: bits that change nothing while no guest runs
 _DEBUG = (uc.UC_X86_REG_DR0, uc.UC_X86_REG_DR1, uc.UC_X86_REG_DR2, uc.UC_X86_REG_DR3)
 
 
@@ -89,6 +92,7 @@ class EngineState:
             or found != struct.pack("<I", _NO_EXCEPTION)
         ):
             raise BackendError(_WRONG_VERSION)
+        self._control, self._efer = _find_control(engine, start)
         self._segments = (ctypes.c_char * (_SEGMENT_SIZE * len(SEGMENTS))).from_address(start + segments)
         code_base = start + segments + SEGMENTS.index("cs") * _SEGMENT_SIZE + 8
         self._code_base = ctypes.c_uint64.from_address(code_base)
@@ -113,6 +117,12 @@ class EngineState:
     def linear_pc(self) -> int:
         """The base of CS + RIP."""
         return self._code_base.value + self._rip.value
+
+    @property
+    def paging(self) -> tuple[int, int, int, int]:
+        """CR0, CR3, CR4 and EFER: what paging depends on, asked for at every look at memory."""
+        control = self._control
+        return control[0], control[3], control[4], self._efer.value
 
     @property
     def is_software(self) -> bool:
@@ -174,6 +184,26 @@ def _find_state(engine: Engine, marks: bytes) -> tuple[int, int]:
         raise BackendError(_WRONG_VERSION)
     processor, state = max(found)  # the innermost: other objects lie before it in memory
     return state, processor
+
+
+def _find_control(engine: Engine, start: int) -> tuple[ctypes.Array[ctypes.c_uint64], ctypes.c_uint64]:
+    """CR0 to CR4, by marks in CR2 and CR3; EFER, by the one place that follows a change of it."""
+    engine.reg_write(uc.UC_X86_REG_CR2, _FAULT_ADDRESS)
+    engine.reg_write(uc.UC_X86_REG_CR3, _PAGE_TABLES)
+    efer = engine.msr_read(_EFER)
+    engine.msr_write(_EFER, efer | _EFER_MARK)
+    state = ctypes.string_at(start, _STATE_SIZE)
+    control = state.find(_pack((_FAULT_ADDRESS, _PAGE_TABLES))) - 2 * 8
+    places = list(_places(state, _pack((efer | _EFER_MARK,))))
+    engine.msr_write(_EFER, efer)
+    for register in (uc.UC_X86_REG_CR2, uc.UC_X86_REG_CR3):
+        engine.reg_write(register, 0)
+    if control < 0 or len(places) != 1:
+        raise BackendError(_WRONG_VERSION)
+    return (
+        (ctypes.c_uint64 * 5).from_address(start + control),
+        ctypes.c_uint64.from_address(start + places[0]),
+    )
 
 
 def _read(fd: int, address: int, length: int) -> bytes:

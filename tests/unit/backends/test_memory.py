@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmgdb.arch.machine import Region
-from kvmgdb.backends.memory import PAGE, PhysicalMemory, pieces
+from kvmgdb.backends.memory import PAGE, PhysicalMemory, pages, pieces
 from kvmgdb.errors import BackendError, MemoryFault
 
 RAM, ROM = Region(0, 4 * PAGE, "ram"), Region(0xFFFF_0000, PAGE, "rom")
@@ -73,40 +74,45 @@ class TestPhysicalMemory:
             PhysicalMemory((Region(0, 1 << 62, "ram"),))
 
 
-class TestPieces:
+class TestPages:
     def test_a_range_within_a_page_is_one(self) -> None:
-        assert list(pieces(0x1010, 0x20, lambda a: a + 0x8000)) == [(0x1010, 0x9010, 0x20)]
+        assert list(pages(0x1010, 0x20, lambda a: a + 0x8000)) == [(0x1010, 0x9010, 0x20)]
 
     def test_a_range_across_pages_is_cut_at_each(self) -> None:
-        assert list(pieces(0x1FFE, 0x1004, lambda a: a)) == [
+        assert list(pages(0x1FFE, 0x1004, lambda a: a)) == [
             (0x1FFE, 0x1FFE, 2),
             (0x2000, 0x2000, 0x1000),
             (0x3000, 0x3000, 2),
         ]
 
-    def test_nothing_is_no_piece(self) -> None:
-        assert list(pieces(0x1000, 0, lambda a: None)) == []
+    def test_nothing_is_no_page(self) -> None:
+        assert list(pages(0x1000, 0, lambda a: None)) == []
 
     def test_it_ends_where_nothing_is_mapped(self) -> None:
-        found = pieces(0x1FFF, 2, lambda a: a if a < 0x2000 else None)
+        found = pages(0x1FFF, 2, lambda a: a if a < 0x2000 else None)
 
-        iterator = iter(found)
-        assert next(iterator) == (0x1FFF, 0x1FFF, 1)
+        assert next(found) == (0x1FFF, 0x1FFF, 1)
         with pytest.raises(MemoryFault, match="nothing is mapped at address 0x2000"):
-            next(iterator)
+            next(found)
 
-    @given(st.integers(0, 1 << 40), st.integers(0, 3 * PAGE), st.permutations(range(8)))
-    def test_each_byte_is_in_the_piece_of_its_page(
-        self, address: int, length: int, frames: list[int]
-    ) -> None:
+
+class TestPieces:
+    def test_pages_side_by_side_are_one(self) -> None:
+        assert pieces(0x1FFE, 0x1004, lambda a: a) == [(0x1FFE, 0x1FFE, 0x1004)]
+
+    def test_all_of_it_is_mapped_or_none(self) -> None:
+        with pytest.raises(MemoryFault, match="nothing is mapped at address 0x2000"):
+            pieces(0x1FFF, 2, lambda a: a if a < 0x2000 else None)
+
+    @given(st.integers(0, 1 << 40), st.integers(0, 5 * PAGE), st.permutations(range(8)))
+    def test_each_byte_is_in_a_piece(self, address: int, length: int, frames: list[int]) -> None:
         def translate(virtual: int) -> int:
             return frames[virtual // PAGE % 8] * PAGE + virtual % PAGE
 
-        found = list(pieces(address, length, translate))
+        found = pieces(address, length, translate)
 
-        assert [virtual + i for virtual, _, size in found for i in range(size)] == list(
-            range(address, address + length)
-        )
-        for virtual, physical, size in found:
-            assert virtual // PAGE == (virtual + size - 1) // PAGE
-            assert physical == translate(virtual)
+        assert [(virtual + i, physical + i) for virtual, physical, size in found for i in range(size)] == [
+            (byte, translate(byte)) for byte in range(address, address + length)
+        ]
+        for (_, before, size), (_, after, _) in itertools.pairwise(found):
+            assert before + size != after

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmgdb.rsp.framing import (
+    BULK,
+    ESCAPE,
     Ack,
     BadPacket,
     Decoder,
@@ -189,6 +191,25 @@ def test_escaping_leaves_none_of_the_four_bytes(data: bytes) -> None:
     assert unescape(escaped) == data
 
 
+@given(st.binary(min_size=1, max_size=100), st.lists(st.integers(0, BULK - 1), max_size=40))
+def test_large_payloads_are_unescaped_alike(pattern: bytes, places: list[int]) -> None:
+    data = bytearray(pattern * BULK)
+    for place in places:
+        data[place] = ESCAPE
+
+    assert unescape(escape(bytes(data))) == bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("tail", "unescaped"),
+    [(b"}", b"}"), (b"}}", b"]"), (b"}}}", b"]}"), (b"}}\x03", b"]\x03"), (b"}\x03", b"#")],
+)
+def test_escapes_no_gdb_sends(tail: bytes, unescaped: bytes) -> None:
+    """Any byte may come escaped; a mark with nothing behind it stays."""
+    for start in (b"", b"x" * BULK):
+        assert unescape(start + tail) == start + unescaped
+
+
 @given(st.text("0123456789abcdef", max_size=40), st.integers(0, 700), st.sampled_from("0f"))
 def test_shortened_hex_expands_to_itself(text: str, repeats: int, digit: str) -> None:
     data = (text + digit * repeats + text).encode()
@@ -227,12 +248,12 @@ def test_what_holds_few_runs_is_left_alone() -> None:
     assert compress_runs(data) is data
 
 
-@given(st.binary(max_size=5000))
+@given(st.binary(max_size=2 * BULK))
 def test_the_checksum_is_the_sum_of_all_bytes(data: bytes) -> None:
     assert checksum(data) == sum(data) % 256
 
 
-@pytest.mark.parametrize("size", [1023, 1024, 1025, 65535, 70001])
+@pytest.mark.parametrize("size", [BULK - 1, BULK, BULK + 1, 65535, 70001])
 @pytest.mark.parametrize("byte", [b"\x00", b"f", b"\xff"])
 def test_the_checksum_of_large_packets(size: int, byte: bytes) -> None:
     assert checksum(byte * size) == size * byte[0] % 256

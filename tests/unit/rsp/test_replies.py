@@ -30,9 +30,12 @@ def test_errors(problem: RspError, number: bytes, text: bytes) -> None:
 
 
 def test_a_stop() -> None:
-    pairs = [("10", b"0000100000000000"), ("thread", b"1"), ("swbreak", b"")]
+    registers = b"10:0000100000000000;"
 
-    assert replies.stopped(Signal.TRAP, pairs) == b"T0510:0000100000000000;thread:1;swbreak:;"
+    assert (
+        replies.stopped(Signal.TRAP, registers, b"thread:1", b"swbreak:")
+        == b"T0510:0000100000000000;thread:1;swbreak:;"
+    )
 
 
 @pytest.mark.parametrize(("status", "reply"), [(0, b"W00"), (0x2A, b"W2a"), (0x12A, b"W2a")])
