@@ -43,7 +43,7 @@ _GENERAL = (uc.UC_X86_REG_RAX, uc.UC_X86_REG_RCX, uc.UC_X86_REG_RDX, uc.UC_X86_R
 _BASES = (uc.UC_X86_REG_FS_BASE, uc.UC_X86_REG_GS_BASE)
 _FAULT_ADDRESS, _PAGE_TABLES = 0x6B76_6D67_6462_0100, 0x6B76_6000  # marks for CR2 and CR3
 _EFER = 0xC000_0080
-_EFER_MARK = 0x801  # SCE and NXE: bits that change nothing while no guest runs
+_EFER_MARKS = (0x801, 0x800, 0x001)  # SCE and NXE: bits that change nothing while no guest runs
 _DEBUG = (uc.UC_X86_REG_DR0, uc.UC_X86_REG_DR1, uc.UC_X86_REG_DR2, uc.UC_X86_REG_DR3)
 
 
@@ -187,14 +187,16 @@ def _find_state(engine: Engine, marks: bytes) -> tuple[int, int]:
 
 
 def _find_control(engine: Engine, start: int) -> tuple[ctypes.Array[ctypes.c_uint64], ctypes.c_uint64]:
-    """CR0 to CR4, by marks in CR2 and CR3; EFER, by the one place that follows a change of it."""
+    """CR0 to CR4, by marks in CR2 and CR3; EFER, by the one place that follows every change of it."""
     engine.reg_write(uc.UC_X86_REG_CR2, _FAULT_ADDRESS)
     engine.reg_write(uc.UC_X86_REG_CR3, _PAGE_TABLES)
-    efer = engine.msr_read(_EFER)
-    engine.msr_write(_EFER, efer | _EFER_MARK)
     state = ctypes.string_at(start, _STATE_SIZE)
     control = state.find(_pack((_FAULT_ADDRESS, _PAGE_TABLES))) - 2 * 8
-    places = list(_places(state, _pack((efer | _EFER_MARK,))))
+    efer = engine.msr_read(_EFER)
+    places = set(range(_STATE_SIZE))
+    for mark in _EFER_MARKS:
+        engine.msr_write(_EFER, mark)
+        places &= set(_places(ctypes.string_at(start, _STATE_SIZE), _pack((engine.msr_read(_EFER),))))
     engine.msr_write(_EFER, efer)
     for register in (uc.UC_X86_REG_CR2, uc.UC_X86_REG_CR3):
         engine.reg_write(register, 0)
@@ -202,7 +204,7 @@ def _find_control(engine: Engine, start: int) -> tuple[ctypes.Array[ctypes.c_uin
         raise BackendError(_WRONG_VERSION)
     return (
         (ctypes.c_uint64 * 5).from_address(start + control),
-        ctypes.c_uint64.from_address(start + places[0]),
+        ctypes.c_uint64.from_address(start + places.pop()),
     )
 
 
