@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 
 from kvmgdb.arch.architecture import Arch
+from kvmgdb.arch.machine import Extent
 from kvmgdb.arch.registers import Register
 from kvmgdb.backends.base import Backend
-from kvmgdb.backends.memory import pages, pieces
+from kvmgdb.backends.memory import PAGE, Translate, pieces
 from kvmgdb.errors import MemoryFault, RspError
 
 
@@ -85,8 +85,8 @@ class Guest:
     # -- memory --------------------------------------------------------------------------------------
 
     @property
-    def _translate(self) -> Callable[[int], int | None]:
-        return (lambda address: address) if self.physical else self.backend.translate
+    def _translate(self) -> Translate:
+        return _as_it_is if self.physical else self.backend.translate
 
     def read_memory(self, address: int, length: int) -> bytes:
         """Memory from ``address``: all of it, or as much as there is.
@@ -100,7 +100,7 @@ class Guest:
             return parts[0] if len(parts) == 1 else b"".join(parts)
         found = bytearray()
         try:
-            for _, physical, size in pages(address, length, self._translate):
+            for _, physical, size in pieces(address, length, self._translate, PAGE):
                 found += read(physical, size)
         except MemoryFault:
             if not found:
@@ -118,15 +118,19 @@ class Guest:
             self.backend.write_physical(physical, data[start : start + size])
 
     def _parts(self, address: int, length: int) -> list[tuple[int, int, int]]:
-        """The pieces of a range, all of which is there; page by page where two regions of memory meet."""
-        for cut in (pieces, pages):
-            parts = list(cut(address, length, self._translate))
+        """The pieces of a range, all of which is there; small ones where two regions of memory meet."""
+        for largest in (length, PAGE):
+            parts = list(pieces(address, length, self._translate, largest))
             try:
                 for _, physical, size in parts:
                     self.backend.read_physical(physical, size)
             except MemoryFault:
-                if cut is pages:
+                if largest == PAGE:
                     raise
             else:
                 break
         return parts
+
+
+def _as_it_is(address: int) -> Extent:
+    return Extent(address, (1 << 64) - address)

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from kvmgdb.arch.breakpoints import BreakpointKind
-from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
+from kvmgdb.arch.machine import DeviceRegion, Devices, Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException
 
 Engine = Any
@@ -112,7 +112,7 @@ class EmulatorPort(Protocol):
         """Linear (virtual) address of the next instruction."""
         ...
 
-    def translate(self, engine: Engine, address: int, read: Read) -> int | None:
+    def translate(self, engine: Engine, address: int, read: Read) -> Extent | None:
         """Guest-virtual to guest-physical through the current translation, changing nothing in the
         guest; None where nothing is mapped.
         """

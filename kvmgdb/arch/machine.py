@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,14 @@ class Region:
 
     def __contains__(self, address: int) -> bool:
         return self.start <= address < self.end
+
+
+class Extent(NamedTuple):
+    """Where a virtual address lies, and how far what follows it lies there too."""
+
+    physical: int
+    length: int
+    """Bytes, from the address on, at least 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from kvmgdb.arch.breakpoints import BreakpointKind
-from kvmgdb.arch.machine import Region
+from kvmgdb.arch.machine import Extent, Region
 from kvmgdb.arch.stops import GuestException, Stop
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Backend(Protocol):
         """
         ...
 
-    def translate(self, address: int) -> int | None:
+    def translate(self, address: int) -> Extent | None:
         """Guest-virtual to guest-physical, as the guest sees memory now; None if not mapped."""
         ...
 

@@ -6,11 +6,10 @@ import ctypes
 import mmap
 from collections.abc import Callable, Iterable, Iterator
 
-from kvmgdb.arch.machine import Region
+from kvmgdb.arch.machine import Extent, Region
 from kvmgdb.errors import BackendError, MemoryFault
 
 PAGE = 4096
-_PAGE_MASK = PAGE - 1
 
 
 class PhysicalMemory:
@@ -71,33 +70,22 @@ def _map(region: Region) -> mmap.mmap:
         ) from problem
 
 
-Translate = Callable[[int], int | None]
+Translate = Callable[[int], Extent | None]
 
 
-def pages(address: int, length: int, translate: Translate) -> Iterator[tuple[int, int, int]]:
-    """A virtual range as (virtual, physical, length) pieces that lie within one page each.
+def pieces(
+    address: int, length: int, translate: Translate, largest: int = 1 << 64
+) -> Iterator[tuple[int, int, int]]:
+    """A virtual range as (virtual, physical, length) pieces of up to ``largest`` bytes.
 
     Raises:
-        MemoryFault: at the first page that is not mapped.
+        MemoryFault: at the first byte that is not mapped.
     """
     while length > 0:
-        part = min(length, PAGE - (address & _PAGE_MASK))
-        physical = translate(address)
-        if physical is None:
+        found = translate(address)
+        if found is None:
             raise MemoryFault(f"nothing is mapped at address {address:#x}")
-        yield address, physical, part
+        part = min(length, found.length, largest)
+        yield address, found.physical, part
         address += part
         length -= part
-
-
-def pieces(address: int, length: int, translate: Translate) -> list[tuple[int, int, int]]:
-    """The same, with pages that lie side by side in one piece; all of the range is mapped."""
-    joined: list[tuple[int, int, int]] = []
-    for virtual, physical, size in pages(address, length, translate):
-        if joined:
-            first, begin, before = joined[-1]
-            if begin + before == physical:
-                joined[-1] = first, begin, before + size
-                continue
-        joined.append((virtual, physical, size))
-    return joined

@@ -16,10 +16,13 @@ def checksum(data: bytes) -> int:
     return int(np.frombuffer(data, np.uint8).sum(dtype=np.uint8))
 
 
-def unescape(data: bytes) -> bytes:
-    """Undo escapes, of data in which no escape follows another and none is the last byte."""
+def unescape(data: bytes) -> bytes | None:
+    """Undo escapes; None where one follows another or is the last byte, as no debugger sends it."""
     escaped = np.frombuffer(data, np.uint8)
-    marks = np.flatnonzero(escaped == ESCAPE)
+    is_mark = escaped == ESCAPE
+    marks = np.flatnonzero(is_mark)
+    if marks[-1] == len(data) - 1 or (np.diff(marks) == 1).any():
+        return None
     plain = escaped.copy()
     plain[marks + 1] ^= ESCAPE_XOR
-    return np.delete(plain, marks).tobytes()
+    return plain[~is_mark].tobytes()

@@ -85,11 +85,13 @@ def unescape(data: bytes) -> bytes:
     """The reverse of :func:`escape`; any byte may come escaped."""
     if ESCAPE not in data:
         return data
-    if len(data) < BULK or b"}}" in data or data[-1] == ESCAPE:
-        return _ESCAPED.sub(lambda m: bytes((m[1][0] ^ ESCAPE_XOR,)), data)
-    from kvmgdb.rsp import bulk
+    if len(data) >= BULK:
+        from kvmgdb.rsp import bulk
 
-    return bulk.unescape(data)
+        plain = bulk.unescape(data)
+        if plain is not None:
+            return plain
+    return _ESCAPED.sub(lambda m: bytes((m[1][0] ^ ESCAPE_XOR,)), data)
 
 
 def expand_runs(data: bytes, limit: int = 2 * MAX_PACKET) -> bytes:

@@ -19,7 +19,7 @@ from unicorn import unicorn_const as uc
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.emulator import EmulatorPort, Engine, GuestPoint, Mark
-from kvmgdb.arch.machine import Region, StartState
+from kvmgdb.arch.machine import Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException, Signal, Stop, StopKind
 from kvmgdb.backends.base import HandBack, OnDelivered
 from kvmgdb.backends.emulator.arming import Arming
@@ -72,7 +72,7 @@ class EmulatorBackend:
         """Put the guest back to its start: a new engine, since the old one keeps hidden state."""
         self._memory.clear()
         self._batches: dict[tuple[str, ...], Batch] = {}
-        self._pages: dict[int, int | None] = {}
+        self._pages: dict[int, Extent | None] = {}
         self._guest_points: tuple[GuestPoint, ...] = ()
         self._guest_reached: list[GuestPoint] = []
         self._deferred: GuestException | None = None
@@ -150,13 +150,16 @@ class EmulatorBackend:
 
     # -- memory --------------------------------------------------------------------------------------
 
-    def translate(self, address: int) -> int | None:
+    def translate(self, address: int) -> Extent | None:
         """Guest-virtual to guest-physical; looked up once per page while the guest stands still."""
         page = address & ~(PAGE - 1)
         if page not in self._pages:
             self._pages[page] = self._port.translate(self._engine, page, self.read_physical)
         found = self._pages[page]
-        return None if found is None else found + (address & (PAGE - 1))
+        offset = address - page
+        if found is None or found.length <= offset:  # there are pages smaller than PAGE
+            return self._port.translate(self._engine, address, self.read_physical) if offset else None
+        return Extent(found.physical + offset, found.length - offset)
 
     def read_physical(self, address: int, length: int) -> bytes:
         """Guest-physical memory."""

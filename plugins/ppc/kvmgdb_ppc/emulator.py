@@ -11,7 +11,7 @@ from unicorn import ppc_const as uc
 from unicorn.unicorn_py3.unicorn import uclib
 
 from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Read
-from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
+from kvmgdb.arch.machine import DeviceRegion, Devices, Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb.errors import MemoryFault
 from kvmgdb_ppc import debug, delivery, exceptions, instructions, tlb
@@ -45,6 +45,8 @@ SCRATCH = Region(0xFFFF_F000, 0x1000, "debugger's scratch page")
 _MFSPR, _MTSPR = SCRATCH.start + 0x800, SCRATCH.start + 0x804
 
 _TRANSLATE_READ, _TRANSLATE_FETCH = un.UC_PROT_READ, un.UC_PROT_EXEC
+_SMALLEST_PAGE = 1024
+"""Bytes; BookE has pages of 1 KiB (PPC440x5, "TLB Fields")."""
 
 
 def _direct() -> dict[str, int]:
@@ -126,15 +128,17 @@ class PpcEmulator:
         """The pc: there are no segments in the way."""
         return self.resume_pc(engine)
 
-    def translate(self, engine: Engine, address: int, read: Read) -> int | None:
+    def translate(self, engine: Engine, address: int, read: Read) -> Extent | None:
         """Through the MMU as it is, for data and then for instructions."""
+        if self._variant not in BOOKE and not engine.reg_read(uc.UC_PPC_REG_MSR) & debug.MSR_DR:
+            return Extent(address, (1 << 32) - address)
         physical = ctypes.c_uint64()
         for access in (_TRANSLATE_READ, _TRANSLATE_FETCH):
             status = uclib.uc_vmem_translate(
                 engine._uch, ctypes.c_uint64(address), ctypes.c_uint32(access), ctypes.byref(physical)
             )
             if status == un.UC_ERR_OK:
-                return physical.value
+                return Extent(physical.value, _SMALLEST_PAGE - address % _SMALLEST_PAGE)
         return None
 
     def exception(self, engine: Engine, number: int, read: Read) -> GuestException:
@@ -221,9 +225,9 @@ class PpcEmulator:
 
     def _has_code(self, engine: Engine, address: int, read: Read) -> bool:
         """A word of zeros is no instruction: memory nobody has written a handler to."""
-        physical = self.translate(engine, address, read)
+        found = self.translate(engine, address, read)
         try:
-            return physical is not None and any(read(physical, 4))
+            return found is not None and any(read(found.physical, 4))
         except MemoryFault:
             return False
 
@@ -236,8 +240,8 @@ class PpcEmulator:
 
     def _word(self, engine: Engine, pc: int, read: Read) -> int:
         """The instruction at ``pc``; 0, which is none, where there is no memory."""
-        physical = self.translate(engine, pc, read)
-        return int.from_bytes(read(physical, 4), "big") if physical is not None else 0
+        found = self.translate(engine, pc, read)
+        return int.from_bytes(read(found.physical, 4), "big") if found is not None else 0
 
     def _fault_address(self, engine: Engine, number: int) -> int | None:
         register = (

@@ -8,7 +8,7 @@ import unicorn as un
 from unicorn import x86_const as uc
 
 from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Read
-from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
+from kvmgdb.arch.machine import DeviceRegion, Devices, Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb_x86 import debug, exceptions, modes, paging
 from kvmgdb_x86.delivery import Cpu, obstacle
@@ -120,7 +120,7 @@ class X86Emulator:
         """CS base + RIP."""
         return self._state.linear_pc
 
-    def translate(self, engine: Engine, address: int, read: Read) -> int | None:
+    def translate(self, engine: Engine, address: int, read: Read) -> Extent | None:
         """A walk of the page tables."""
         return self._memory(read).translate(address)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from kvmgdb.arch.machine import Extent
 from kvmgdb.errors import MemoryFault
 from kvmgdb_x86 import paging
 
@@ -23,20 +24,20 @@ class LinearMemory:
         except MemoryFault:
             return None  # a table outside memory maps nothing
 
-    def translate(self, address: int) -> int | None:
-        """Physical address, None where nothing is mapped."""
+    def translate(self, address: int) -> Extent | None:
+        """Where it lies, None where nothing is mapped."""
         place = self._look_up(address)
-        return place.physical if place is not None else None
+        return Extent(place.physical, place.length) if place is not None else None
 
     def read(self, address: int, length: int) -> bytes | None:
         """Bytes, None unless all of them are there."""
         found = b""
         for start, size in _pages(address, length):
-            physical = self.translate(start)
-            if physical is None:
+            place = self._look_up(start)
+            if place is None:
                 return None
             try:
-                found += self._read(physical, size)
+                found += self._read(place.physical, size)
             except MemoryFault:
                 return None
         return found

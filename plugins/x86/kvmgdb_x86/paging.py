@@ -39,6 +39,8 @@ class Place:
     """Where a linear address lies."""
 
     physical: int
+    length: int
+    """Bytes from the address to the end of its page, or of everything."""
     writable: bool
     """What the tables say; without CR0.WP a supervisor writes anyway."""
 
@@ -55,7 +57,7 @@ def translate(state: PagingState, address: int, read: ReadPhysical) -> int | Non
 def look_up(state: PagingState, address: int, read: ReadPhysical) -> Place | None:
     """The same with the right to write."""
     if not state.cr0 & CR0_PG:
-        return Place(address, writable=True)
+        return Place(address, (1 << 64) - address, writable=True)
     if state.efer & EFER_LMA:
         return _walk_long(state, address, read)
     address &= 0xFFFF_FFFF
@@ -89,7 +91,11 @@ def _walk_levels(table: int, shift: int, address: int, read: ReadPhysical) -> Pl
         rights &= entry
         if shift == 12 or (entry & PAGE_SIZE_BIT and shift <= 30):
             offset = (1 << shift) - 1
-            return Place((entry & _ADDRESS & ~offset) | (address & offset), bool(rights))
+            return Place(
+                (entry & _ADDRESS & ~offset) | (address & offset),
+                offset + 1 - (address & offset),
+                bool(rights),
+            )
         table = entry & _ADDRESS
         shift -= 9
 
@@ -101,8 +107,10 @@ def _walk_32(state: PagingState, address: int, read: ReadPhysical) -> Place | No
     rights = entry & WRITABLE
     if entry & PAGE_SIZE_BIT and state.cr4 & CR4_PSE:
         high = (entry >> 13) & 0xFF  # PSE-36: bits 39:32 of the page
-        return Place((high << 32) | (entry & 0xFFC0_0000) | (address & 0x3F_FFFF), bool(rights))
+        offset = address & 0x3F_FFFF
+        return Place((high << 32) | (entry & 0xFFC0_0000) | offset, 0x40_0000 - offset, bool(rights))
     entry = _entry(read, entry & 0xFFFF_F000, (address >> 12) & 0x3FF, 4)
     if not entry & PRESENT:
         return None
-    return Place((entry & 0xFFFF_F000) | (address & 0xFFF), bool(rights & entry))
+    offset = address & 0xFFF
+    return Place((entry & 0xFFFF_F000) | offset, 0x1000 - offset, bool(rights & entry))

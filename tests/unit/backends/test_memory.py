@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import itertools
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvmgdb.arch.machine import Region
-from kvmgdb.backends.memory import PAGE, PhysicalMemory, pages, pieces
+from kvmgdb.arch.machine import Extent, Region
+from kvmgdb.backends.memory import PAGE, PhysicalMemory, Translate, pieces
 from kvmgdb.errors import BackendError, MemoryFault
 
 RAM, ROM = Region(0, 4 * PAGE, "ram"), Region(0xFFFF_0000, PAGE, "rom")
@@ -74,45 +74,47 @@ class TestPhysicalMemory:
             PhysicalMemory((Region(0, 1 << 62, "ram"),))
 
 
-class TestPages:
-    def test_a_range_within_a_page_is_one(self) -> None:
-        assert list(pages(0x1010, 0x20, lambda a: a + 0x8000)) == [(0x1010, 0x9010, 0x20)]
+def paged(frames: Callable[[int], int | None]) -> Translate:
+    """A translation by whole pages, from page number to page number."""
 
-    def test_a_range_across_pages_is_cut_at_each(self) -> None:
-        assert list(pages(0x1FFE, 0x1004, lambda a: a)) == [
+    def translate(address: int) -> Extent | None:
+        frame = frames(address // PAGE)
+        return None if frame is None else Extent(frame * PAGE + address % PAGE, PAGE - address % PAGE)
+
+    return translate
+
+
+class TestPieces:
+    def test_a_range_within_a_page_is_one(self) -> None:
+        assert list(pieces(0x1010, 0x20, paged(lambda page: page + 8))) == [(0x1010, 0x9010, 0x20)]
+
+    def test_a_range_across_pages_is_cut_where_the_translation_is(self) -> None:
+        assert list(pieces(0x1FFE, 0x1004, paged(lambda page: page))) == [
             (0x1FFE, 0x1FFE, 2),
             (0x2000, 0x2000, 0x1000),
             (0x3000, 0x3000, 2),
         ]
+        assert list(pieces(0x1FFE, 0x1004, lambda a: Extent(a, 1 << 32))) == [(0x1FFE, 0x1FFE, 0x1004)]
 
-    def test_nothing_is_no_page(self) -> None:
-        assert list(pages(0x1000, 0, lambda a: None)) == []
+    def test_pieces_can_be_made_smaller(self) -> None:
+        assert list(pieces(0, 10, lambda a: Extent(a, 1 << 32), largest=8)) == [(0, 0, 8), (8, 8, 2)]
+
+    def test_nothing_is_no_piece(self) -> None:
+        assert list(pieces(0x1000, 0, lambda a: None)) == []
 
     def test_it_ends_where_nothing_is_mapped(self) -> None:
-        found = pages(0x1FFF, 2, lambda a: a if a < 0x2000 else None)
+        found = pieces(0x1FFF, 2, paged(lambda page: page if page < 2 else None))
 
         assert next(found) == (0x1FFF, 0x1FFF, 1)
         with pytest.raises(MemoryFault, match="nothing is mapped at address 0x2000"):
             next(found)
 
-
-class TestPieces:
-    def test_pages_side_by_side_are_one(self) -> None:
-        assert pieces(0x1FFE, 0x1004, lambda a: a) == [(0x1FFE, 0x1FFE, 0x1004)]
-
-    def test_all_of_it_is_mapped_or_none(self) -> None:
-        with pytest.raises(MemoryFault, match="nothing is mapped at address 0x2000"):
-            pieces(0x1FFF, 2, lambda a: a if a < 0x2000 else None)
-
     @given(st.integers(0, 1 << 40), st.integers(0, 5 * PAGE), st.permutations(range(8)))
     def test_each_byte_is_in_a_piece(self, address: int, length: int, frames: list[int]) -> None:
-        def translate(virtual: int) -> int:
-            return frames[virtual // PAGE % 8] * PAGE + virtual % PAGE
+        translate = paged(lambda page: frames[page % 8])
 
-        found = pieces(address, length, translate)
+        found = list(pieces(address, length, translate))
 
         assert [(virtual + i, physical + i) for virtual, physical, size in found for i in range(size)] == [
-            (byte, translate(byte)) for byte in range(address, address + length)
+            (byte, frames[byte // PAGE % 8] * PAGE + byte % PAGE) for byte in range(address, address + length)
         ]
-        for (_, before, size), (_, after, _) in itertools.pairwise(found):
-            assert before + size != after

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kvmgdb.arch.machine import Region
 from kvmgdb_x86 import modes
-from kvmgdb_x86.paging import PagingState, Place, look_up
+from kvmgdb_x86.paging import PagingState, look_up
 from kvmgdb_x86.segments import Descriptor
 
 AREA = modes.tables()
@@ -38,7 +38,10 @@ def test_long_mode_starts_with_four_gibibytes_mapped_one_to_one(address: int) ->
     mode = modes.MODES["64"]
     state = PagingState(mode.cr0, modes.PAGE_TABLES, mode.cr4, mode.efer)
 
-    assert look_up(state, address, read) == Place(address, writable=True)
+    place = look_up(state, address, read)
+    assert place is not None
+    assert (place.physical, place.writable) == (address, True)
+    assert place.length <= (1 << 32) - address
 
 
 @pytest.mark.parametrize("address", [1 << 32, 0x7FFF_FFFF_F000, 0xFFFF_8000_0000_0000, (1 << 64) - 1])

@@ -108,7 +108,7 @@ def test_a_mapping_is_found_and_nothing_else_is(state: PagingState, data: st.Dat
 
     for page, (frame, writable) in pages.items():
         address = canonical(state, page << 12 | offset)
-        assert look_up(state, address, tables.read) == Place(frame << 12 | offset, writable)
+        assert look_up(state, address, tables.read) == Place(frame << 12 | offset, 0x1000 - offset, writable)
         if page + 1 not in pages and (page + 1) >> (BITS[state] - 12) == 0:
             assert translate(state, canonical(state, (page + 1) << 12), tables.read) is None
 
@@ -147,7 +147,7 @@ def test_bit_7_of_a_small_page_is_no_page_size() -> None:
     tables = Tables(LONG)
     tables.map(0x1000, 0x8000, flags=PRESENT | PAGE_SIZE_BIT)
 
-    assert look_up(LONG, 0x1234, tables.read) == Place(0x8234, writable=False)
+    assert look_up(LONG, 0x1234, tables.read) == Place(0x8234, 0xDCC, writable=False)
 
 
 def test_bits_that_are_not_the_address_do_not_count() -> None:
@@ -181,9 +181,9 @@ def test_read_only_at_any_level_is_read_only(state: PagingState) -> None:
     for entry in tables.entries:
         kept = tables.entries[entry]
         tables.entries[entry] &= ~WRITABLE
-        assert look_up(state, 0x1000, tables.read) == Place(0x8000, writable=False)
+        assert look_up(state, 0x1000, tables.read) == Place(0x8000, 0x1000, writable=False)
         tables.entries[entry] = kept
-    assert look_up(state, 0x1000, tables.read) == Place(0x8000, writable=True)
+    assert look_up(state, 0x1000, tables.read) == Place(0x8000, 0x1000, writable=True)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_without_paging_an_address_is_physical() -> None:
     def never(address: int, length: int) -> bytes:
         raise AssertionError("no table is read")
 
-    assert look_up(OFF, 0x1234, never) == Place(0x1234, writable=True)
+    assert look_up(OFF, 0x1234, never) == Place(0x1234, (1 << 64) - 0x1234, writable=True)
 
 
 def test_a_table_outside_memory_is_the_callers_to_report() -> None:
