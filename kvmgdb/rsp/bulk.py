@@ -25,4 +25,5 @@ def unescape(data: bytes) -> bytes | None:
         return None
     plain = escaped.copy()
     plain[marks + 1] ^= ESCAPE_XOR
-    return plain[~is_mark].tobytes()
+    kept: bytes = plain[~is_mark].tobytes()
+    return kept
