@@ -88,13 +88,17 @@ class WriteMemory:
 
 @dataclass(frozen=True, slots=True)
 class InsertBreakpoint:
-    """``Z type,addr,kind``."""
+    """``Z type,addr,kind[;cond_list][;cmds:persist,cmd_list]``."""
 
     kind: BreakpointKind
     address: int
     length: int
-    extra: bytes = b""
-    """Conditions and commands, where they were offered."""
+    conditions: tuple[bytes, ...] = ()
+    """Agent expressions: the guest stops where any of them is true, and where there is none."""
+    commands: tuple[bytes, ...] = ()
+    """Agent expressions to run there."""
+    persist: bool = False
+    """Whether the commands are to be run also while no gdb is attached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,20 +279,45 @@ def _sized(address: int, length: int, data: bytes) -> WriteMemory:
     return WriteMemory(address, data)
 
 
-def _point(text: bytes) -> tuple[BreakpointKind, int, int, bytes]:
-    head, _, extra = text.partition(b";")
-    fields = head.split(b",")
+def _point(text: bytes) -> tuple[BreakpointKind, int, int]:
+    fields = text.split(b",")
     if len(fields) != 3:
-        raise PacketError(f"{head[:40]!r} is not type,address,kind")
+        raise PacketError(f"{text[:40]!r} is not type,address,kind")
     number, address, length = (_hex(f, n) for f, n in zip(fields, ("type", "address", "kind"), strict=True))
     if number not in BreakpointKind._value2member_map_:
         raise PacketError(f"breakpoint type {number} does not exist")
-    return BreakpointKind(number), address, length, extra
+    return BreakpointKind(number), address, length
+
+
+def _insert(text: bytes) -> InsertBreakpoint:
+    head, _, lists = text.partition(b";")
+    conditions, has_commands, tail = lists.partition(b"cmds:")
+    flag, _, commands = tail.partition(b",")
+    persist = bool(has_commands) and _hex(flag, "persist") != 0
+    return InsertBreakpoint(
+        *_point(head), _expressions(conditions, "condition"), _expressions(commands, "command"), persist
+    )
+
+
+def _expressions(text: bytes, what: str) -> tuple[bytes, ...]:
+    """``X len,expr`` any number of times.  gdb writes them one right after the other; the manual shows no
+    separator, and gdbserver passes over a ``;``.
+    """
+    found = []
+    while text := text.lstrip(b";"):
+        if not text.startswith(b"X"):
+            raise PacketError(f"{what} {text[:40]!r} is not X len,expr")
+        size, _, rest = text[1:].partition(b",")
+        digits = 2 * _hex(size, f"length of a {what}")
+        if len(rest) < digits:
+            raise PacketError(f"a {what} of {digits // 2} bytes brings {len(rest) // 2}")
+        found.append(_data(rest[:digits]))
+        text = rest[digits:]
+    return tuple(found)
 
 
 def _remove(text: bytes) -> RemoveBreakpoint:
-    kind, address, length, _ = _point(text)
-    return RemoveBreakpoint(kind, address, length)
+    return RemoveBreakpoint(*_point(text.partition(b";")[0]))
 
 
 def _write_register(text: bytes) -> WriteRegister:
@@ -381,7 +410,7 @@ _LETTER: dict[int, Parser] = {
     ord("x"): lambda rest: ReadMemory(*_range(rest), binary=True),
     ord("M"): _write_hex,
     ord("X"): _write_binary,
-    ord("Z"): lambda rest: InsertBreakpoint(*_point(rest)),
+    ord("Z"): _insert,
     ord("z"): _remove,
     ord("c"): _old_resume(ResumeKind.CONTINUE, False),
     ord("C"): _old_resume(ResumeKind.CONTINUE, True),
