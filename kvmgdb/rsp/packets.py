@@ -87,6 +87,23 @@ class WriteMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchMemory:
+    """``qSearch:memory:address;length;pattern``."""
+
+    address: int
+    length: int
+    pattern: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksumMemory:
+    """``qCRC:addr,length``."""
+
+    address: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class InsertBreakpoint:
     """``Z type,addr,kind[;cond_list][;cmds:persist,cmd_list]``."""
 
@@ -225,10 +242,11 @@ class StepFlags:
 
 
 PacketValue = (
-    HaltReason | ReadRegisters | WriteRegisters | ReadRegister | WriteRegister | ReadMemory | WriteMemory
-    | InsertBreakpoint | RemoveBreakpoint | Resume | ResumeOffer | Detach | Kill | Supported
-    | StartNoAckMode | ReadObject | ThreadList | ThreadExtra | CurrentThread | SelectThread | ThreadAlive
-    | Attached | MustReplyEmpty | Monitor | PhysicalMemory | StepFlags
+    HaltReason | ReadRegisters | WriteRegisters | ReadRegister | WriteRegister | ReadMemory
+    | WriteMemory | SearchMemory | ChecksumMemory | InsertBreakpoint | RemoveBreakpoint | Resume
+    | ResumeOffer | Detach | Kill | Supported | StartNoAckMode | ReadObject | ThreadList | ThreadExtra
+    | CurrentThread | SelectThread | ThreadAlive | Attached | MustReplyEmpty | Monitor | PhysicalMemory
+    | StepFlags
 )  # fmt: skip
 
 
@@ -277,6 +295,16 @@ def _sized(address: int, length: int, data: bytes) -> WriteMemory:
     if len(data) != length:
         raise PacketError(f"a write of {length} bytes brings {len(data)}")
     return WriteMemory(address, data)
+
+
+def _search(text: bytes) -> SearchMemory | None:
+    what, _, body = text.partition(b":")
+    if what != b"memory":
+        return None
+    fields = body.split(b";", 2)
+    if len(fields) != 3 or not fields[2]:
+        raise PacketError(f"{body[:40]!r} is not address;length;pattern")
+    return SearchMemory(_hex(fields[0], "address"), _hex(fields[1], "length"), fields[2])
 
 
 def _point(text: bytes) -> tuple[BreakpointKind, int, int]:
@@ -386,6 +414,8 @@ _NAMED: dict[bytes, Parser] = {
     b"qSupported": lambda rest: Supported(frozenset(rest.lstrip(b":").decode("latin-1").split(";"))),
     b"QStartNoAckMode": lambda _: StartNoAckMode(),
     b"qXfer:": _xfer,
+    b"qSearch:": _search,
+    b"qCRC:": lambda rest: ChecksumMemory(*_range(rest)),
     b"qfThreadInfo": lambda _: ThreadList(first=True),
     b"qsThreadInfo": lambda _: ThreadList(first=False),
     b"qThreadExtraInfo,": lambda rest: ThreadExtra(_thread(rest)),
