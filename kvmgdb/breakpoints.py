@@ -1,8 +1,9 @@
 """The breakpoints a debugger has set: any number, kept here and not in the guest.
 
 What a stop means is one look-up by address, whatever the number.  A breakpoint asked for twice is one
-breakpoint, and taken back once it is gone (GDB manual, "Packets": ``Z`` and ``z`` are idempotent); a
-software and a hardware one at the same address are two.
+breakpoint, and taken back once it is gone (GDB manual, "Packets": ``Z`` and ``z`` are idempotent); the
+conditions and commands of the second time take the place of the first.  A software and a hardware one at the
+same address are two.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kvmgdb.arch.breakpoints import BreakpointKind
+from kvmgdb.conditions.compile import Command, Condition
 
 
 @dataclass(slots=True)
@@ -23,6 +25,12 @@ class Breakpoint:
     armed_as: BreakpointKind
     """What the backend was asked for: policy may make a hardware one of a software one."""
     hits: int = 0
+    conditions: tuple[Condition, ...] = ()
+    """It stops the guest if any of them is true, and always if there is none (GDB manual, "Packets")."""
+    commands: tuple[Command, ...] = ()
+    """What is run there."""
+    persist: bool = False
+    """Whether the commands are run also while no debugger is attached."""
 
 
 Key = tuple[BreakpointKind, int, int]

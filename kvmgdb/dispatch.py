@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kvmgdb.errors import RspError
-from kvmgdb.handlers import breakpoints, memory, monitor, objects, qemu, registers, running, threads
+from kvmgdb.handlers import breakpoints, memory, monitor, objects, qemu, registers, running, search, threads
 from kvmgdb.rsp import framing, packets, replies
 from kvmgdb.session import Outcome, Reply, Session
 
@@ -31,7 +31,7 @@ def must_reply_empty(_session: Session, _packet: packets.MustReplyEmpty) -> Repl
     return Reply(replies.EMPTY)
 
 
-_MODULES = (registers, memory, breakpoints, running, threads, objects, monitor, qemu)
+_MODULES = (registers, memory, search, breakpoints, running, threads, objects, monitor, qemu)
 
 OFFERED: tuple[str, ...] = ("QStartNoAckMode+", *(f for module in _MODULES for f in module.FEATURES))
 
@@ -44,6 +44,10 @@ for _module in _MODULES:
     HANDLERS.update(_module.HANDLERS)
 
 
+_UNEXPLAINED = (b"Z", b"qSearch")
+"""Packets of which gdb shows no error's number: of a search it says "Pattern not found"."""
+
+
 def dispatch(session: Session, payload: bytes) -> Outcome:
     """What to do about one packet.  A packet that fails is an ``E`` reply; the session goes on."""
     try:
@@ -52,7 +56,7 @@ def dispatch(session: Session, payload: bytes) -> Outcome:
             return Reply(replies.EMPTY)
         return HANDLERS[type(packet)](session, packet)
     except RspError as problem:
-        told = "error-message+" in session.features or payload[:1] != b"Z"
+        told = "error-message+" in session.features or not payload.startswith(_UNEXPLAINED)
         log.log(
             logging.INFO if told else logging.WARNING,  # else nobody would ever see the reason
             "%s: %s",

@@ -6,6 +6,7 @@ import errno
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.breakpoints import Breakpoint
+from kvmgdb.conditions.compile import Command, Condition, compile_command, compile_condition
 from kvmgdb.errors import RspError
 from kvmgdb.policy import Decision, SoftwareBreakpoints, decide_insert
 from kvmgdb.rsp import packets, replies
@@ -20,21 +21,43 @@ def insert(session: Session, packet: packets.InsertBreakpoint) -> Reply:
     decision = decide_insert(session.policy, packet.kind)
     if decision is Decision.DECLINE:
         return Reply(replies.EMPTY)
-    known = session.points.get(packet.kind, packet.address, packet.length)
-    if known is not None:
-        return Reply(replies.OK)  # gdb manual: inserting a breakpoint twice is one breakpoint
     _check(session, packet)
+    conditions, commands = _expressions(session, packet)
+    # gdb manual: inserting a breakpoint twice is one breakpoint
+    point = session.points.get(packet.kind, packet.address, packet.length) or _arm(session, packet, decision)
+    point.conditions, point.commands, point.persist = conditions, commands, packet.persist
+    return Reply(replies.OK)
+
+
+def _arm(session: Session, packet: packets.InsertBreakpoint, decision: Decision) -> Breakpoint:
     kind = BreakpointKind.HARDWARE if decision is Decision.PROMOTE else packet.kind
     if session.policy.software_breakpoints is SoftwareBreakpoints.HARDWARE:
         _check_slots(session, (kind, packet.address, packet.length if kind.is_watch else 1))
     session.guest.backend.insert(kind, packet.address, packet.length)
-    session.points.add(Breakpoint(packet.kind, packet.address, packet.length, kind))
-    return Reply(replies.OK)
+    point = Breakpoint(packet.kind, packet.address, packet.length, kind)
+    session.points.add(point)
+    return point
+
+
+def _expressions(
+    session: Session, packet: packets.InsertBreakpoint
+) -> tuple[tuple[Condition, ...], tuple[Command, ...]]:
+    """The packet's conditions and commands, compiled; all of them can be run on this machine."""
+    registers = session.guest.arch.registers
+    long_size = registers.by_name[registers.pc].size
+    conditions = tuple(compile_condition(code, registers.byteorder) for code in packet.conditions)
+    commands = tuple(compile_command(code, registers.byteorder, long_size) for code in packet.commands)
+    used = {number for c in conditions for number in c.registers}
+    used |= {number for c in commands for number in c.registers}
+    unknown = sorted(used - {register.number for register in registers if register.bits <= 64})
+    if unknown:
+        raise RspError(f"agent expression: {unknown[0]} is no register of at most 64 bits here")
+    return conditions, commands
 
 
 def _check(session: Session, packet: packets.InsertBreakpoint) -> None:
-    if packet.extra:
-        raise RspError("conditions and commands in the stub were not offered")
+    if packet.kind.is_watch and (packet.conditions or packet.commands):
+        raise RspError(f"a {packet.kind.label} takes no conditions and no commands")
     problem = session.guest.arch.breakpoints.kind_error(packet.kind, packet.address, packet.length)
     if problem is None and packet.kind.is_watch and packet.length > MAX_WATCH:
         problem = (

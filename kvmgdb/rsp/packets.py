@@ -88,14 +88,35 @@ class WriteMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchMemory:
+    """``qSearch:memory:address;length;pattern``."""
+
+    address: int
+    length: int
+    pattern: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksumMemory:
+    """``qCRC:addr,length``."""
+
+    address: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class InsertBreakpoint:
-    """``Z type,addr,kind``."""
+    """``Z type,addr,kind[;cond_list][;cmds:persist,cmd_list]``."""
 
     kind: BreakpointKind
     address: int
     length: int
-    extra: bytes = b""
-    """Conditions and commands, where they were offered."""
+    conditions: tuple[bytes, ...] = ()
+    """Agent expressions: the guest stops where any of them is true, and where there is none."""
+    commands: tuple[bytes, ...] = ()
+    """Agent expressions to run there."""
+    persist: bool = False
+    """Whether the commands are to be run also while no gdb is attached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,10 +243,11 @@ class StepFlags:
 
 
 PacketValue = (
-    HaltReason | ReadRegisters | WriteRegisters | ReadRegister | WriteRegister | ReadMemory | WriteMemory
-    | InsertBreakpoint | RemoveBreakpoint | Resume | ResumeOffer | Detach | Kill | Supported
-    | StartNoAckMode | ReadObject | ThreadList | ThreadExtra | CurrentThread | SelectThread | ThreadAlive
-    | Attached | MustReplyEmpty | Monitor | PhysicalMemory | StepFlags
+    HaltReason | ReadRegisters | WriteRegisters | ReadRegister | WriteRegister | ReadMemory
+    | WriteMemory | SearchMemory | ChecksumMemory | InsertBreakpoint | RemoveBreakpoint | Resume
+    | ResumeOffer | Detach | Kill | Supported | StartNoAckMode | ReadObject | ThreadList | ThreadExtra
+    | CurrentThread | SelectThread | ThreadAlive | Attached | MustReplyEmpty | Monitor | PhysicalMemory
+    | StepFlags
 )  # fmt: skip
 
 
@@ -276,20 +298,55 @@ def _sized(address: int, length: int, data: bytes) -> WriteMemory:
     return WriteMemory(address, data)
 
 
-def _point(text: bytes) -> tuple[BreakpointKind, int, int, bytes]:
-    head, _, extra = text.partition(b";")
-    fields = head.split(b",")
+def _search(text: bytes) -> SearchMemory | None:
+    what, _, body = text.partition(b":")
+    if what != b"memory":
+        return None
+    fields = body.split(b";", 2)
+    if len(fields) != 3 or not fields[2]:
+        raise PacketError(f"{body[:40]!r} is not address;length;pattern")
+    return SearchMemory(_hex(fields[0], "address"), _hex(fields[1], "length"), fields[2])
+
+
+def _point(text: bytes) -> tuple[BreakpointKind, int, int]:
+    fields = text.split(b",")
     if len(fields) != 3:
-        raise PacketError(f"{head[:40]!r} is not type,address,kind")
+        raise PacketError(f"{text[:40]!r} is not type,address,kind")
     number, address, length = (_hex(f, n) for f, n in zip(fields, ("type", "address", "kind"), strict=True))
     if number not in BreakpointKind._value2member_map_:
         raise PacketError(f"breakpoint type {number} does not exist")
-    return BreakpointKind(number), address, length, extra
+    return BreakpointKind(number), address, length
+
+
+def _insert(text: bytes) -> InsertBreakpoint:
+    head, _, lists = text.partition(b";")
+    conditions, has_commands, tail = lists.partition(b"cmds:")
+    flag, _, commands = tail.partition(b",")
+    persist = bool(has_commands) and _hex(flag, "persist") != 0
+    return InsertBreakpoint(
+        *_point(head), _expressions(conditions, "condition"), _expressions(commands, "command"), persist
+    )
+
+
+def _expressions(text: bytes, what: str) -> tuple[bytes, ...]:
+    """``X len,expr`` any number of times.  gdb writes them one right after the other; the manual shows no
+    separator, and gdbserver passes over a ``;``.
+    """
+    found = []
+    while text := text.lstrip(b";"):
+        if not text.startswith(b"X"):
+            raise PacketError(f"{what} {text[:40]!r} is not X len,expr")
+        size, _, rest = text[1:].partition(b",")
+        digits = 2 * _hex(size, f"length of a {what}")
+        if len(rest) < digits:
+            raise PacketError(f"a {what} of {digits // 2} bytes brings {len(rest) // 2}")
+        found.append(_data(rest[:digits]))
+        text = rest[digits:]
+    return tuple(found)
 
 
 def _remove(text: bytes) -> RemoveBreakpoint:
-    kind, address, length, _ = _point(text)
-    return RemoveBreakpoint(kind, address, length)
+    return RemoveBreakpoint(*_point(text.partition(b";")[0]))
 
 
 def _write_register(text: bytes) -> WriteRegister:
@@ -358,6 +415,8 @@ _NAMED: dict[bytes, Parser] = {
     b"qSupported": lambda rest: Supported(frozenset(rest.lstrip(b":").decode("latin-1").split(";"))),
     b"QStartNoAckMode": lambda _: StartNoAckMode(),
     b"qXfer:": _xfer,
+    b"qSearch:": _search,
+    b"qCRC:": lambda rest: ChecksumMemory(*_range(rest)),
     b"qfThreadInfo": lambda _: ThreadList(first=True),
     b"qsThreadInfo": lambda _: ThreadList(first=False),
     b"qThreadExtraInfo,": lambda rest: ThreadExtra(_thread(rest)),
@@ -382,7 +441,7 @@ _LETTER: dict[int, Parser] = {
     ord("x"): lambda rest: ReadMemory(*_range(rest), binary=True),
     ord("M"): _write_hex,
     ord("X"): _write_binary,
-    ord("Z"): lambda rest: InsertBreakpoint(*_point(rest)),
+    ord("Z"): _insert,
     ord("z"): _remove,
     ord("c"): _old_resume(ResumeKind.CONTINUE, False),
     ord("C"): _old_resume(ResumeKind.CONTINUE, True),

@@ -80,17 +80,26 @@ def test_the_kinds_of_outcome(x86_session: Session) -> None:
     [(GDB_13, logging.INFO), (b"qSupported", logging.WARNING)],
     ids=["told", "not told"],
 )
-def test_a_refused_breakpoint_is_logged_for_who_would_not_see_it(
-    x86_session: Session, caplog: pytest.LogCaptureFixture, features: bytes, level: int
+@pytest.mark.parametrize(
+    ("packet", "reason"),
+    [(b"Z2,1000,0", "watches nothing"), (b"qSearch:memory:1000000;1;x", "address 0x1000000")],
+)
+def test_a_refusal_is_logged_for_who_would_not_see_it(
+    x86_session: Session,
+    caplog: pytest.LogCaptureFixture,
+    features: bytes,
+    level: int,
+    packet: bytes,
+    reason: str,
 ) -> None:
     caplog.set_level(logging.INFO, module.__name__)
     ask(x86_session, features)
 
-    ask(x86_session, b"Z2,1000,0")
+    ask(x86_session, packet)
 
     [record] = caplog.records
     assert record.levelno == level
-    assert "watches nothing" in record.getMessage()
+    assert reason in record.getMessage()
 
 
 def test_only_what_is_meant_as_a_refusal_becomes_one(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from kvmgdb.breakpoints import Breakpoint
 from kvmgdb.handlers.breakpoints import MAX_WATCH
 from kvmgdb.session import Session
+from tests.support.agent import FakeMachine
 from tests.support.guests import sample
 from tests.support.sessions import ask, error_text, start
 
@@ -81,7 +83,12 @@ def test_two_kinds_at_one_address_are_removed_one_by_one(preset: str, first: byt
         ("ppc:440", b"Z1,10001,4", "not on an instruction"),
         ("x86:64", b"Z2,1000,0", "of 0 bytes watches nothing"),
         ("x86:64", b"Z4,1000,%x" % (MAX_WATCH + 1), "can be watched at once"),
-        ("x86:64", b"Z0,100000,1;X3,220027", "conditions and commands in the stub were not offered"),
+        ("x86:64", b"Z2,100000,1;X3,220127", "a write watchpoint takes no conditions and no commands"),
+        ("x86:64", b"Z0,100000,1;X1,00", "byte 0x00 at offset 0: no such opcode"),
+        ("x86:64", b"Z0,100000,1;X3,220127X1,27", "end at offset 0: a condition has a value"),
+        ("x86:64", b"Z0,100000,1;cmds:1,X2,2202", "nothing follows it"),
+        ("x86:64", b"Z0,100000,1;X4,26ffff27", "65535 is no register of at most 64 bits here"),
+        ("x86:64", b"Z0,100000,1;cmds:0,X4,26002827", "40 is no register of at most 64 bits here"),
         ("x86:64", b"Z0,8000000000000000,1", "nothing is mapped at address 0x8000000000000000"),
         ("ppc:440", b"Z2,fffffff,4", "nothing is mapped at address 0x10000000"),
     ],
@@ -91,6 +98,60 @@ def test_what_cannot_be_set_is_refused_with_the_reason(arch: str, packet: bytes,
 
     assert reason in error_text(session, packet)
     assert len(session.points) == 0
+
+
+class TestConditions:
+    """They are kept with the breakpoint.  The stub does not offer them yet."""
+
+    ALWAYS, NEVER = b"\x22\x01\x27", b"\x22\x00\x27"
+
+    def set(self, session: Session, lists: bytes) -> Breakpoint:
+        assert ask(session, b"Z0,%x,4%b" % (place(session, "deposit"), lists)) == b"OK"
+        [point] = session.points
+        return point
+
+    def test_are_kept_with_the_commands(self, session: Session) -> None:
+        point = self.set(session, b";X3,220127X3,220027;cmds:1,Xe,220022003400000578205c6e0027")
+
+        assert [condition.code for condition in point.conditions] == [self.ALWAYS, self.NEVER]
+        assert [command.code.hex() for command in point.commands] == ["220022003400000578205c6e0027"]
+        assert point.persist
+
+    def test_are_replaced_when_the_breakpoint_is_set_again(self, session: Session) -> None:
+        first = self.set(session, b";X3,220127;cmds:1,X1,27")
+        ask(session, b"vCont;c")
+
+        again = self.set(session, b";X3,220027")
+
+        assert again is first
+        assert again.hits == 1
+        assert [condition.code for condition in again.conditions] == [self.NEVER]
+        assert again.commands == ()
+        assert not again.persist
+
+    def test_are_gone_when_it_is_set_without(self, session: Session) -> None:
+        self.set(session, b";X3,220127")
+
+        assert self.set(session, b"").conditions == ()
+
+    def test_stay_where_new_ones_are_refused(self, session: Session) -> None:
+        point = self.set(session, b";X3,220127")
+
+        error_text(session, b"Z0,%x,4;X1,00" % place(session, "deposit"))
+
+        assert [condition.code for condition in point.conditions] == [self.ALWAYS]
+
+    def test_go_by_the_machines_byte_order_and_long(self) -> None:
+        code = b"22ff16082200220034010004256c780027"  # printf "%lx", -1
+        for arch, digits in (("x86:64", 16), ("x86:32", 8), ("ppc:440", 8)):
+            point = self.set(start(arch), b";cmds:1,X%x,%b" % (len(code) // 2, code))
+            machine = FakeMachine()
+            point.commands[0].run(machine)
+            assert machine.printed == b"f" * digits
+
+    def test_are_not_offered(self, session: Session) -> None:
+        assert b"ConditionalBreakpoints" not in ask(session, b"qSupported")
+        assert b"BreakpointCommands" not in ask(session, b"qSupported")
 
 
 class TestPolicy:

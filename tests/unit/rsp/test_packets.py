@@ -13,6 +13,7 @@ from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.rsp.packets import (
     Action,
     Attached,
+    ChecksumMemory,
     CurrentThread,
     Detach,
     HaltReason,
@@ -31,6 +32,7 @@ from kvmgdb.rsp.packets import (
     Resume,
     ResumeKind,
     ResumeOffer,
+    SearchMemory,
     SelectThread,
     StartNoAckMode,
     StepFlags,
@@ -63,7 +65,8 @@ PACKETS: dict[bytes, PacketValue] = {
     b"Z2,2000,8": InsertBreakpoint(BreakpointKind.WRITE, 0x2000, 8),
     b"Z3,2000,2": InsertBreakpoint(BreakpointKind.READ, 0x2000, 2),
     b"Z4,2000,1": InsertBreakpoint(BreakpointKind.ACCESS, 0x2000, 1),
-    b"Z0,1020,4;X3,220027": InsertBreakpoint(BreakpointKind.SOFTWARE, 0x1020, 4, b"X3,220027"),
+    b"Z0,1020,4;X3,220127": InsertBreakpoint(BreakpointKind.SOFTWARE, 0x1020, 4, (b"\x22\x01\x27",)),
+    b"Z1,1020,4;X3,220127": InsertBreakpoint(BreakpointKind.HARDWARE, 0x1020, 4, (b"\x22\x01\x27",)),
     b"z0,1020,4": RemoveBreakpoint(BreakpointKind.SOFTWARE, 0x1020, 4),
     b"c": Resume((CONTINUE,)),
     b"c1000": Resume((CONTINUE,), 0x1000),
@@ -78,6 +81,8 @@ PACKETS: dict[bytes, PacketValue] = {
     b"vCont;s:-1": Resume((STEP,)),
     b"vCont;s:0": Resume((STEP,)),
     b"vCont?": ResumeOffer(),
+    b"qSearch:memory:100000;100;a;b:": SearchMemory(0x100000, 0x100, b"a;b:"),
+    b"qCRC:100000,6b8": ChecksumMemory(0x100000, 0x6B8),
     b"D": Detach(),
     b"D;1": Detach(),
     b"k": Kill(wants_reply=False),
@@ -115,6 +120,65 @@ def test_what_gdb_sends(payload: bytes, value: PacketValue) -> None:
     assert parse(payload) == value
 
 
+class TestConditionsAndCommands:
+    """As gdb 13.1 sends them, and as the manual has them."""
+
+    def test_two_breakpoints_at_one_place(self) -> None:
+        packet = parse(b"Z0,100000,1;Xc,240010205019162022011327Xc,240010205019162022021327")
+
+        assert packet == InsertBreakpoint(
+            BreakpointKind.SOFTWARE,
+            0x100000,
+            1,
+            conditions=(
+                bytes.fromhex("240010205019162022011327"),
+                bytes.fromhex("240010205019162022021327"),
+            ),
+        )
+
+    def test_a_dprintf(self) -> None:
+        packet = parse(b"Z0,10001c,4;cmds:0,X11,2200220034000008616761696e5c6e0027")
+
+        assert packet == InsertBreakpoint(
+            BreakpointKind.SOFTWARE,
+            0x10001C,
+            4,
+            commands=(bytes.fromhex("2200220034000008616761696e5c6e0027"),),
+        )
+
+    def test_dprintfs_that_stay_when_gdb_leaves_and_a_condition(self) -> None:
+        packet = parse(
+            b"Z0,100000,1;X3,220127;cmds:1,Xd,2200220034000004785c6e0027Xd,2200220034000004795c6e0027"
+        )
+
+        assert packet == InsertBreakpoint(
+            BreakpointKind.SOFTWARE,
+            0x100000,
+            1,
+            conditions=(b"\x22\x01\x27",),
+            commands=(
+                bytes.fromhex("2200220034000004785c6e0027"),
+                bytes.fromhex("2200220034000004795c6e0027"),
+            ),
+            persist=True,
+        )
+
+    def test_separators_between_expressions_are_passed_over(self) -> None:
+        assert parse(b"Z0,0,1;X1,27;X1,28;cmds:1,X1,29;X1,2a") == parse(
+            b"Z0,0,1;X1,27X1,28;cmds:1,X1,29X1,2a"
+        )
+
+    @given(st.lists(st.binary(max_size=20)), st.lists(st.binary(max_size=20)), st.booleans())
+    def test_any_expressions(self, conditions: list[bytes], commands: list[bytes], persist: bool) -> None:
+        written = [
+            b"".join(b"X%x,%b" % (len(e), e.hex().encode()) for e in es) for es in (conditions, commands)
+        ]
+
+        assert parse(b"Z0,1020,1;%b;cmds:%x,%b" % (written[0], persist, written[1])) == InsertBreakpoint(
+            BreakpointKind.SOFTWARE, 0x1020, 1, tuple(conditions), tuple(commands), persist
+        )
+
+
 def test_every_packet_there_is_a_value_for_is_in_the_table_above() -> None:
     assert {type(value) for value in PACKETS.values()} == set(get_args(PacketValue))
 
@@ -129,7 +193,7 @@ def test_every_packet_there_is_a_value_for_is_in_the_table_above() -> None:
         b"qTStatus",
         b"qSymbol::",
         b"qOffsets",
-        b"qCRC:0,1",
+        b"qSearch:registers:0;1;x",
         b"QNonStop:1",
         b"qXfer:features:write:target.xml:0:ff",
         b"qXfer:features",
@@ -173,6 +237,17 @@ def test_what_is_not_ours_to_know(payload: bytes) -> None:
         (b"X1000,1", "a write of 1 bytes brings 0"),
         (b"Z0,1000", "type,address,kind"),
         (b"Z0,1000,4,5", "type,address,kind"),
+        (b"Z0,1000,4;220027", "condition b'220027' is not X len,expr"),
+        (b"Z0,1000,4;X", "length of a condition b''"),
+        (b"Z0,1000,4;X3", "a condition of 3 bytes brings 0"),
+        (b"Z0,1000,4;X3,2200", "a condition of 3 bytes brings 2"),
+        (b"Z0,1000,4;X3,22002", "a condition of 3 bytes brings 2"),
+        (b"Z0,1000,4;X2,220027", "condition b'27' is not X len,expr"),
+        (b"Z0,1000,4;X3,22xx27", "hexadecimal data"),
+        (b"Z0,1000,4;Xffffffffffffffff,00", "brings 1"),
+        (b"Z0,1000,4;X3,220027;cmds:X3,220027", "persist b'X3'"),
+        (b"Z0,1000,4;cmds:", "persist b''"),
+        (b"Z0,1000,4;cmds:1,220027", "command b'220027' is not X len,expr"),
         (b"Z5,1000,4", "breakpoint type 5 does not exist"),
         (b"Zx,1000,4", "type b'x'"),
         (b"z9,1000,4", "breakpoint type 9 does not exist"),
@@ -188,6 +263,10 @@ def test_what_is_not_ours_to_know(payload: bytes) -> None:
         (b"Tp1.", "thread id b''"),
         (b"qThreadExtraInfo,", "thread id b''"),
         (b"qXfer:features:read:target.xml:0", "address,length"),
+        (b"qSearch:memory:1000;4", "address;length;pattern"),
+        (b"qSearch:memory:1000;4;", "address;length;pattern"),
+        (b"qSearch:memory:x;4;a", "address b'x'"),
+        (b"qCRC:1000", "address,length"),
         (b"qRcmd,6", "hexadecimal data"),
         (b"Qqemu.PhyMemMode:2", "0 or 1"),
         (b"Qqemu.sstep=", "step flags b''"),
