@@ -90,9 +90,16 @@ class Guest:
         Raises:
             MemoryFault: not even the first byte is there.
         """
+        return self._read(address, length, self._translate)
+
+    def read_code(self, address: int, length: int) -> bytes:
+        """The same, and always by virtual address: what the program counter is at."""
+        return self._read(address, length, self.backend.translate)
+
+    def _read(self, address: int, length: int, translate: Callable[[int], int | None]) -> bytes:
         found = bytearray()
         try:
-            for _, physical, size in pieces(address, length, self._translate):
+            for _, physical, size in pieces(address, length, translate):
                 found += self.backend.read_physical(physical, size)
         except MemoryFault:
             if not found:

@@ -128,6 +128,12 @@ class EmulatorPort(Protocol):
         """
         ...
 
+    def keep(self, engine: Engine, exception: GuestException) -> None:
+        """The debugger has got this exception in place of the guest: see that it is not raised again when
+        the guest goes on.
+        """
+        ...
+
     def invalid_instruction(self, engine: Engine, read: Read) -> GuestException:
         """What an instruction the engine cannot decode means."""
         ...

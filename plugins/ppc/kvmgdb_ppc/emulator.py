@@ -190,6 +190,9 @@ class PpcEmulator:
         self._spr_array[self._sprs["dar"]] = point.address
         return exceptions.make_debug(exceptions.DATA_STORAGE, pc)
 
+    def keep(self, engine: Engine, exception: GuestException) -> None:
+        """Nothing: what the engine raises by itself it raises after an instruction."""
+
     def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
         """Through SRR0/1 or CSRR0/1 and the core's vectors."""
         msr = engine.reg_read(uc.UC_PPC_REG_MSR)

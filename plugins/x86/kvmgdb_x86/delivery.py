@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from kvmgdb_x86.modes import CR0_PE, EFER_LMA
 from kvmgdb_x86.segments import Descriptor, Gate
 
-EFLAGS_VM = 1 << 17
+EFLAGS_RF, EFLAGS_VM = 1 << 16, 1 << 17
 
 _FRAME_16, _FRAME_32, _FRAME_64 = 6, 24, 48
 """Bytes pushed at most: IP, CS, FLAGS; the 32-bit frame with the old stack and an error code; five

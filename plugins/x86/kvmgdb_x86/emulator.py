@@ -11,7 +11,7 @@ from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Rea
 from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb_x86 import debug, exceptions, modes, paging
-from kvmgdb_x86.delivery import Cpu, obstacle
+from kvmgdb_x86.delivery import EFLAGS_RF, Cpu, obstacle
 from kvmgdb_x86.emulator_registers import DIRECT, EFER, computed_registers
 from kvmgdb_x86.engine_mode import register_mode, use_64_bit_registers
 from kvmgdb_x86.engine_state import EngineState
@@ -158,6 +158,16 @@ class X86Emulator:
             dr6 |= 1 << point.slot
         engine.reg_write(uc.UC_X86_REG_DR6, dr6)
         return exceptions.make(exceptions.DEBUG, self._state.linear_pc, self._state.rip)
+
+    def keep(self, engine: Engine, exception: GuestException) -> None:
+        """RF, where an execution breakpoint of the guest's is on the next instruction: the engine raises
+        it before the instruction, and would do so each time (SDM vol. 3, "Instruction-Breakpoint Exception
+        Condition").
+        """
+        dr7 = engine.reg_read(uc.UC_X86_REG_DR7)
+        addresses = [engine.reg_read(number) for number in _DEBUG_ADDRESSES]
+        if exception.vector == exceptions.DEBUG and self._state.linear_pc in debug.executions(dr7, addresses):
+            engine.reg_write(uc.UC_X86_REG_EFLAGS, engine.reg_read(uc.UC_X86_REG_EFLAGS) | EFLAGS_RF)
 
     def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
         """Through the IDT or the vector table; as a double fault where the handler cannot be entered."""
