@@ -29,7 +29,8 @@ class HardwareBreakpoints(Enum):
 
 
 class Watchpoints(Enum):
-    """Z2 to Z4, watchpoints: stub (set here), refuse (gdb steps and compares instead)."""
+    """Z2 to Z4, watchpoints: stub (set here), refuse (gdb is told that there are none; it steps and compares
+    instead after ``set can-use-hw-watchpoints 0``)."""
 
     STUB = "stub"
     REFUSE = "refuse"

@@ -139,6 +139,8 @@ class Session:
     trace: Callable[[Stop, str], None] = lambda stop, verdict: None
     """Told of every stop and whose it was, single steps included."""
     traps: WrittenTraps = field(init=False)
+    refusals: list[str] = field(default_factory=list)
+    """Why breakpoints were refused since the guest ran last: gdb 13 does not show the reason it is given."""
     _trapped: bytes | None = None
     """The trap instruction the guest stands on since the last stop, not set by anybody here."""
 
@@ -163,6 +165,7 @@ class Session:
         """A new debugger: what the last one agreed on is forgotten."""
         self.features = frozenset()
         self.acks = True
+        self.refusals.clear()
         self.guest.physical = False
         if self.state is not State.ENDED:
             self.state = State.HALTED

@@ -23,13 +23,21 @@ def insert(session: Session, packet: packets.InsertBreakpoint) -> Reply:
     known = session.points.get(packet.kind, packet.address, packet.length)
     if known is not None:
         return Reply(replies.OK)  # gdb manual: inserting a breakpoint twice is one breakpoint
+    try:
+        _set(session, packet, decision)
+    except RspError as problem:
+        session.refusals.append(problem.text)
+        raise
+    return Reply(replies.OK)
+
+
+def _set(session: Session, packet: packets.InsertBreakpoint, decision: Decision) -> None:
     _check(session, packet)
     kind = BreakpointKind.HARDWARE if decision is Decision.PROMOTE else packet.kind
     if session.policy.software_breakpoints is SoftwareBreakpoints.HARDWARE:
         _check_slots(session, (kind, packet.address, packet.length if kind.is_watch else 1))
     session.guest.backend.insert(kind, packet.address, packet.length)
     session.points.add(Breakpoint(packet.kind, packet.address, packet.length, kind))
-    return Reply(replies.OK)
 
 
 def _check(session: Session, packet: packets.InsertBreakpoint) -> None:

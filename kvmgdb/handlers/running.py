@@ -24,6 +24,7 @@ def resume(session: Session, packet: packets.Resume) -> Outcome:
         return Reply(session.stop_reply())
     is_step = action.kind is packets.ResumeKind.STEP
     session.move(Trigger.RESUME)
+    session.refusals.clear()
     if session.pass_trap() and is_step:  # which is all that a step over it does
         pc = session.guest.backend.pc()
         return Reply(session.on_stop(Stop(StopKind.STEP, pc, reason="a trap of the guest's passed")))

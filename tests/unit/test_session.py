@@ -266,7 +266,6 @@ class TestGdbsOwnTraps:
 
         assert session.guest.backend.pc() == where + trap.pc_after
 
-
     def test_those_a_lost_gdb_leaves_are_taken_out(self, arch: str) -> None:
         session, where, _ = self.stop(arch, GDB_13)
         session.guest.physical = True  # whatever it had switched on

@@ -292,21 +292,25 @@ class EmulatorBackend:
         if undo is not None:
             self._write_virtual(*undo)
         ours = [hit for hit in hits if hit.key.owner is Owner.DEBUGGER]
-        theirs = {hit.key for hit in hits if hit.key.owner is Owner.GUEST}
-        points = [point for point in self._guest_points if _guest_key(point) in theirs]
-        if self._watch_before:
-            return self._watch_stop(ours[0]) if ours else self._raise_debug(points)
-        return self._complete(ours, points)
+        touched = {hit.key for hit in hits}
+        if not self._watch_before:
+            return self._complete(ours, touched)
+        return self._watch_stop(ours[0]) if ours else self._raise_debug(self._guest_watches(touched))
+
+    def _guest_watches(self, touched: set[WatchKey]) -> list[GuestPoint]:
+        return [point for point in self._guest_points if _guest_key(point) in touched]
 
     def _watch_stop(self, hit: WatchHit) -> Stop:
         kind = hit.key.kind
         reason = f"{kind.label} hit at {hit.address:#x}"
         return Stop(StopKind.WATCHPOINT, self.pc(), reason=reason, address=hit.address, breakpoint=kind)
 
-    def _complete(self, ours: list[WatchHit], points: list[GuestPoint]) -> Stop | None:
+    def _complete(self, ours: list[WatchHit], touched: set[WatchKey]) -> Stop | None:
         """Execute the instruction, then report.  The guest's exception waits while the debugger looks."""
         self._raised = False
+        self._watching.take_passed()
         other = self._run_muted()
+        points = self._guest_watches(touched | self._watching.take_passed())
         # After the instruction: a single step of the guest's own would clear these status bits again.
         exception = self._port.debug_exception(self._engine, points, self.read_physical) if points else None
         if other is not None:

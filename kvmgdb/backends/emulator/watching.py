@@ -112,6 +112,7 @@ class Watching:
         self._before_load: list[int] = []
         self.muted = False
         """Let accesses pass, while an instruction is executed again."""
+        self._passed: set[WatchKey] = set()
 
     def take_hits(self) -> list[WatchHit]:
         """What the access that stopped the run touched; each call gives it once.
@@ -123,6 +124,13 @@ class Watching:
             for number, value in zip(self._load_target_numbers, self._before_load, strict=True):
                 self._engine.reg_write(number, value)
         return hits
+
+    def take_passed(self) -> set[WatchKey]:
+        """What was touched while muted: an instruction that reads and then writes is first stopped at the
+        read.
+        """
+        passed, self._passed = self._passed, set()
+        return passed
 
     def insert(self, key: WatchKey) -> None:
         """Watch.
@@ -183,16 +191,20 @@ class Watching:
         """``direction`` indexes :data:`_KINDS`.  The engine calls once per hook that covers the access;
         the first call finds everything, since the engine does not stop in between.
         """
-        if self.muted or self._hits:
+        if self._hits:
             return
         for watch in self._watches.values():
             if not watch.active or not _KINDS[watch.key.kind][direction]:
                 continue
             found = watch.touched(physical, size)
-            if found is not None:
+            if found is not None and self.muted:
+                self._passed.add(watch.key)
+            elif found is not None:
                 address, first = found
                 undo = (address, self._read(address, size)) if direction == 0 else None
                 self._hits.append(WatchHit(watch.key, first, undo))
+        if self.muted:
+            return
         if self._hits:
             if direction == 1:
                 self._before_load = self._load_targets.read()

@@ -20,6 +20,8 @@ _BOOKE_REGISTERS = ("dbsr", "dbcr0", "dbcr1", "dbcr2", "iac1", "iac2", "iac3", "
 _CLASSIC_REGISTERS = ("iabr", "dabr")
 
 DBCR0_IDM = 0x4000_0000
+DBCR0_STEPS = 0x0C00_0000
+"""IC and BT: an interrupt after each instruction, each branch taken."""
 _IAC_ENABLE = (0x0080_0000, 0x0040_0000, 0x0020_0000, 0x0010_0000)
 _DAC_ENABLE = ((0x0008_0000, 0x0004_0000), (0x0002_0000, 0x0001_0000))
 """DBCR0 (and, at the same places, DBSR): reads, writes of DAC1 and DAC2."""

@@ -76,11 +76,13 @@ class PpcEmulator:
         self.debug_registers = debug.registers(variant)
         self._debug_writes = debug.DebugWrites(frozenset(self._sprs[name] for name in self.debug_registers))
         self._status = debug.StatusRegister(self._sprs.get("dbsr"))
+        self._stepping: int
         self._spr_array: ctypes.Array[ctypes.c_uint32]
         self._write_scratch: Callable[[int, bytes], None]
 
     def create(self) -> Engine:
         """An engine with the core's model, translation off for now."""
+        self._stepping = 0
         engine = un.Uc(un.UC_ARCH_PPC, un.UC_MODE_PPC32 | un.UC_MODE_BIG_ENDIAN)
         engine.ctl_set_cpu_model(MODELS[self._variant])
         engine.ctl_set_tlb_mode(un.UC_TLB_VIRTUAL)
@@ -159,7 +161,17 @@ class PpcEmulator:
         written = (self.resume_pc(engine) - 4) & 0xFFFF_FFFF
         if self._status.after(written, lambda number: engine.reg_read(uc.UC_PPC_REG_0 + number)):
             self._spr_array[self._sprs["dbsr"]] = self._status.value
-        return debug.points(self._variant, self._debug_values())
+        values = self._debug_values()
+        self._follow_stepping(engine, values.get("dbcr0", 0) & debug.DBCR0_STEPS)
+        return debug.points(self._variant, values)
+
+    def _follow_stepping(self, engine: Engine, enabled: int) -> None:
+        """The engine translates a block to step or not to step by these bits of DBCR0, and afterwards takes
+        it for both.
+        """
+        if enabled != self._stepping:
+            self._stepping = enabled
+            engine.ctl_flush_tb()
 
     def _debug_values(self) -> dict[str, int]:
         return {name: self._spr_array[self._sprs[name]] for name in self.debug_registers}
