@@ -347,17 +347,19 @@ class EmulatorBackend:
         """To the guest's own handler, if it is the guest's and there is one; else a stop."""
         self._raised = exception.debug
         reason = f"{exception.name} at {exception.pc:#x}{exception.detail}"
+        kind = StopKind.EXCEPTION
         if self.hand_back(exception):
             obstacle = self._port.deliver(self._engine, exception, self.read_physical)
             self._pages.clear()
             if obstacle is None:
                 self.on_delivered(exception)
                 return None
-            reason += f": the guest has no handler ({obstacle})"
+            kind = StopKind.SHUTDOWN if obstacle.shutdown else kind
+            reason += f": the guest has no handler ({obstacle.reason})"
         self._code.guest_told = self.pc()
         self._port.keep(self._engine, exception)
         return Stop(
-            StopKind.EXCEPTION,
+            kind,
             self.pc(),
             exception.signal,
             reason,

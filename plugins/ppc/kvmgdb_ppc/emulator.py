@@ -10,7 +10,7 @@ import unicorn as un
 from unicorn import ppc_const as uc
 from unicorn.unicorn_py3.unicorn import uclib
 
-from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Read
+from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Obstacle, Read
 from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb.errors import MemoryFault
@@ -205,19 +205,19 @@ class PpcEmulator:
     def keep(self, engine: Engine, exception: GuestException) -> None:
         """Nothing: what the engine raises by itself it raises after an instruction."""
 
-    def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
+    def deliver(self, engine: Engine, exception: GuestException, read: Read) -> Obstacle | None:
         """Through SRR0/1 or CSRR0/1 and the core's vectors."""
         msr = engine.reg_read(uc.UC_PPC_REG_MSR)
         entry = delivery.entry(
             self._variant, exception.vector, exceptions.cause(exception), msr, exception.return_pc
         )
         if entry is None or (entry.ivor is not None and entry.ivor not in self._sprs):
-            return f"{self._variant} has no vector for it"
+            return Obstacle(f"{self._variant} has no vector for it")
         vector = entry.vector
         if entry.ivor is not None:
             vector = self._read("ivpr", engine) & 0xFFFF_0000 | self._read(entry.ivor, engine) & 0xFFF0
         if not self._has_code(engine, vector, read):
-            return f"there is no code at its vector {vector:#x}"
+            return Obstacle(f"there is no code at its vector {vector:#x}")
         for name, value in entry.sprs.items():
             self._write_spr(engine, self._sprs[name], value)
         engine.reg_write(uc.UC_PPC_REG_MSR, entry.msr)
