@@ -94,13 +94,20 @@ class Guest:
         Raises:
             MemoryFault: not even the first byte is there.
         """
+        return self._read(address, length, self._translate)
+
+    def read_code(self, address: int, length: int) -> bytes:
+        """The same, and always by virtual address: what the program counter is at."""
+        return self._read(address, length, self.backend.translate)
+
+    def _read(self, address: int, length: int, translate: Translate) -> bytes:
         read = self.backend.read_physical
         with contextlib.suppress(MemoryFault):  # nearly always all of it is there
-            parts = [read(physical, size) for _, physical, size in pieces(address, length, self._translate)]
+            parts = [read(physical, size) for _, physical, size in pieces(address, length, translate)]
             return parts[0] if len(parts) == 1 else b"".join(parts)
         found = bytearray()
         try:
-            for _, physical, size in pieces(address, length, self._translate, PAGE):
+            for _, physical, size in pieces(address, length, translate, PAGE):
                 found += read(physical, size)
         except MemoryFault:
             if not found:

@@ -29,7 +29,8 @@ class HardwareBreakpoints(Enum):
 
 
 class Watchpoints(Enum):
-    """Z2 to Z4, watchpoints: stub (set here), refuse (gdb steps and compares instead)."""
+    """Z2 to Z4, watchpoints: stub (set here), refuse (gdb is told that there are none; it steps and compares
+    instead after ``set can-use-hw-watchpoints 0``)."""
 
     STUB = "stub"
     REFUSE = "refuse"
@@ -96,8 +97,8 @@ _TABLE = (
         "The default: the stub sets every kind, guest memory stays as it is, and what is not ours goes "
         "to the guest, so that a debugger inside it keeps working.",
     ),
-    # From here on traps of gdb's may be in guest memory when a connection breaks: a guest that ran on
-    # would meet traps that nobody answers, so it waits for the next debugger instead.
+    # From here on a broken connection may leave traps of gdb's in guest memory.  Those that are known are
+    # taken out, but a guest that ran on could meet one that is not: it waits for the next debugger instead.
     Preset(
         Policy(
             "gdb-owned",

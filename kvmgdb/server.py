@@ -41,6 +41,8 @@ class Server:
     def _is_over(self, leave: Leave | None) -> bool:
         session = self._session
         session.drop_breakpoints()
+        if leave is None and session.state is not State.ENDED:
+            self._clean_up()
         on_disconnect = session.policy.on_disconnect
         self._free_running = leave is Leave.DETACH or (leave is None and on_disconnect is OnDisconnect.RUN)
         return (
@@ -49,6 +51,11 @@ class Server:
             or session.state is State.ENDED
             or (leave is None and on_disconnect is OnDisconnect.EXIT)
         )
+
+    def _clean_up(self) -> None:
+        count = self._session.take_out_traps()
+        if count:
+            log.warning("the debugger left %d of its traps in memory: what was there is put back", count)
 
     def _next_connection(self) -> Connection | None:
         """Wait for a debugger; meanwhile the guest runs, where it was left running."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -139,6 +140,10 @@ class Session:
     trace: Callable[[Stop, str], None] = lambda stop, verdict: None
     """Told of every stop and whose it was, single steps included."""
     traps: WrittenTraps = field(init=False)
+    refusals: list[str] = field(default_factory=list)
+    """Why breakpoints were refused since the guest ran last: gdb 13 does not show the reason it is given."""
+    _trapped: bytes | None = None
+    """The trap instruction the guest stands on since the last stop, not set by anybody here."""
 
     def __post_init__(self) -> None:
         """Have the backend ask this session whose an exception is."""
@@ -161,6 +166,7 @@ class Session:
         """A new debugger: what the last one agreed on is forgotten."""
         self.features = frozenset()
         self.acks = True
+        self.refusals.clear()
         self.guest.physical = False
         if self.state is not State.ENDED:
             self.state = State.HALTED
@@ -194,11 +200,32 @@ class Session:
         reason = f"gdb's own trap at {stop.instruction:#x}"
         return Stop(StopKind.BREAKPOINT, stop.instruction, reason=reason, address=stop.instruction)
 
+    def pass_trap(self) -> bool:
+        """Go past a trap of the guest's that the debugger has seen; whether there was one.
+
+        Where the processor reports a trap instruction standing on it (PowerPC), a resume would only meet
+        it again, and again.  x86 stands behind it anyway.
+        """
+        stop, guest = self.last_stop, self.guest
+        if self._trapped is None or stop is None or guest.backend.pc() != stop.instruction:
+            return False
+        [pc] = guest.backend.read_registers([guest.arch.registers.pc])
+        if guest.read_code(stop.instruction, len(self._trapped)) != self._trapped:
+            return False  # the debugger has put another instruction there meanwhile
+        guest.backend.write_register(guest.arch.registers.pc, pc + len(self._trapped))
+        return True
+
+    def _note_trap(self, stop: Stop) -> None:
+        self._trapped = None
+        if stop.kind is StopKind.EXCEPTION and stop.instruction == stop.pc:
+            self._trapped = self.guest.read_code(stop.pc, self.guest.arch.breakpoints.instruction_alignment)
+
     def on_stop(self, stop: Stop) -> bytes:
         """Take note of a stop; the stop reply."""
         if stop.kind is StopKind.EXCEPTION:
             stop = self._claim_trap(stop)
         self.last_stop = stop
+        self._note_trap(stop)
         self.console_flush()
         self.move(Trigger.GUEST_EXIT if stop.kind is StopKind.EXIT else Trigger.STOP)
         for point in self.points.at(stop.pc) if stop.kind is StopKind.BREAKPOINT else ():
@@ -238,3 +265,18 @@ class Session:
         for point in list(self.points):
             self.guest.backend.remove(point.armed_as, point.address, point.length)
             self.points.remove(point)
+
+    def take_out_traps(self) -> int:
+        """Put back what was under the traps of a gdb that is gone and cannot do it; how many there were.
+
+        A trap that is no longer there (the guest has written over it, or maps something else) is left.
+        """
+        guest, count = self.guest, 0
+        guest.physical = False
+        for trap in self.traps:
+            with suppress(RspError):
+                if guest.read_memory(trap.address, len(trap.code)) == trap.code:
+                    guest.write_memory(trap.address, trap.original)
+                    count += 1
+        self.traps.clear()
+        return count

@@ -52,6 +52,16 @@ class GuestPoint:
     """Which of its debug registers, from 0."""
 
 
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why an exception cannot be delivered to the guest."""
+
+    reason: str
+    """A clause."""
+    shutdown: bool = False
+    """Whether the guest's processor would shut down for it."""
+
+
 class EmulatorPort(Protocol):
     """One architecture on the emulator.  One object serves one guest and may keep state."""
 
@@ -122,9 +132,15 @@ class EmulatorPort(Protocol):
         """What the engine's interrupt callback with ``number`` means."""
         ...
 
-    def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
+    def deliver(self, engine: Engine, exception: GuestException, read: Read) -> Obstacle | None:
         """Hand the exception the last run ended with to the guest's own handler, as the processor
-        would; None when done, else why it has none, as a clause.
+        would; None when done, else why it cannot be.
+        """
+        ...
+
+    def keep(self, engine: Engine, exception: GuestException) -> None:
+        """The debugger has got this exception in place of the guest: see that it is not raised again when
+        the guest goes on.
         """
         ...
 

@@ -21,12 +21,20 @@ def insert(session: Session, packet: packets.InsertBreakpoint) -> Reply:
     decision = decide_insert(session.policy, packet.kind)
     if decision is Decision.DECLINE:
         return Reply(replies.EMPTY)
+    try:
+        _set(session, packet, decision)
+    except RspError as problem:
+        session.refusals.append(problem.text)
+        raise
+    return Reply(replies.OK)
+
+
+def _set(session: Session, packet: packets.InsertBreakpoint, decision: Decision) -> None:
     _check(session, packet)
     conditions, commands = _expressions(session, packet)
     # gdb manual: inserting a breakpoint twice is one breakpoint
     point = session.points.get(packet.kind, packet.address, packet.length) or _arm(session, packet, decision)
     point.conditions, point.commands, point.persist = conditions, commands, packet.persist
-    return Reply(replies.OK)
 
 
 def _arm(session: Session, packet: packets.InsertBreakpoint, decision: Decision) -> Breakpoint:

@@ -93,7 +93,9 @@ def _breakpoints(session: Session, _rest: str) -> str:
         + (f", set as {point.armed_as.label}" if point.armed_as is not point.kind else "")
         for point in sorted(session.points, key=lambda p: (p.address, p.kind))
     ]
-    return "\n".join(lines) or "no breakpoints are set (gdb takes them out while the guest stands still)"
+    if not lines:
+        lines = ["no breakpoints are set (gdb takes them out while the guest stands still)"]
+    return "\n".join(lines + [f"refused: {reason}" for reason in dict.fromkeys(session.refusals)])
 
 
 _SWITCH = {"on": True, "off": False}
@@ -123,7 +125,7 @@ COMMANDS = (
     ),
     MonitorCommand("exits", "the last stops, what each was taken for and why", _exits, "[COUNT]"),
     MonitorCommand("policy", "who owns breakpoints and debug exits", _policy),
-    MonitorCommand("breakpoints", "what is set, and how often it was hit", _breakpoints),
+    MonitorCommand("breakpoints", "what is set, how often it was hit, and what was refused", _breakpoints),
     MonitorCommand("physical", "whether addresses are physical", _physical, "[on|off]"),
     MonitorCommand("reset", "put the guest back to its start", _reset),
 )

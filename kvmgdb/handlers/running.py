@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb.rsp import packets, replies
 from kvmgdb.session import THREAD, Close, Leave, Outcome, Reply, Run, Session, State, Trigger
 
@@ -21,8 +22,13 @@ def resume(session: Session, packet: packets.Resume) -> Outcome:
     action = next((a for a in packet.actions if a.thread in (None, THREAD)), None)
     if action is None:
         return Reply(session.stop_reply())
+    is_step = action.kind is packets.ResumeKind.STEP
     session.move(Trigger.RESUME)
-    return Run(step=action.kind is packets.ResumeKind.STEP)
+    session.refusals.clear()
+    if session.pass_trap() and is_step:  # which is all that a step over it does
+        pc = session.guest.backend.pc()
+        return Reply(session.on_stop(Stop(StopKind.STEP, pc, reason="a trap of the guest's passed")))
+    return Run(is_step)
 
 
 def offer(_session: Session, _packet: packets.ResumeOffer) -> Reply:

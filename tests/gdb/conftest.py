@@ -35,9 +35,15 @@ def guest(arch: str) -> SampleGuest:
 
 
 @pytest.fixture
-def serve(arch: str) -> Iterator[Serve]:
+def options() -> tuple[str, ...]:
+    """What else is on the command line: nothing, unless a scenario is about that."""
+    return ()
+
+
+@pytest.fixture
+def serve(arch: str, options: tuple[str, ...]) -> Iterator[Serve]:
     """``kvmgdb serve --arch ARCH``."""
-    with serving("--arch", arch) as server:
+    with serving("--arch", arch, *options) as server:
         yield server
 
 

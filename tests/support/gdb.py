@@ -101,6 +101,11 @@ class Gdb:
             raise AssertionError(f"{expression} is not a number: {text}")
         return int(text, 16)
 
+    def memory(self, address: int, length: int) -> bytes:
+        """What the server says is in memory: gdb's own commands hide the traps it has written."""
+        answer = self.run(f"maintenance packet m{address:x},{length:x}")
+        return bytes.fromhex(answer.rpartition('received: "')[2].partition('"')[0])
+
     def go_back_to_start(self) -> None:
         """``monitor reset``, and have gdb look at the machine again."""
         self.script("monitor reset", "maintenance flush register-cache")

@@ -58,6 +58,12 @@ def sample(arch: str) -> SampleGuest:
     return SampleGuest(arch, PLUGINS / name / f"kvmgdb_{name}" / "guests" / file)
 
 
+def self_debugging(arch: str) -> SampleGuest:
+    """The guest of ``ARCH:VARIANT`` that has a debugger of its own, which counts the debug events it gets."""
+    file = "selfdebug64.elf" if arch.startswith("x86") else "selfdebug.elf"
+    return SampleGuest(arch, sample(arch).folder / file)
+
+
 @cache
 def _symbols(elf: Path) -> dict[str, tuple[int, int]]:
     with elf.open("rb") as file:

@@ -266,6 +266,22 @@ class TestGdbsOwnTraps:
 
         assert session.guest.backend.pc() == where + trap.pc_after
 
+    def test_those_a_lost_gdb_leaves_are_taken_out(self, arch: str) -> None:
+        session, where, _ = self.stop(arch, GDB_13)
+        session.guest.physical = True  # whatever it had switched on
+
+        assert session.take_out_traps() == 1
+        assert session.guest.read_memory(where, len(TRAP[arch])) != TRAP[arch]
+        assert len(session.traps) == 0
+        assert ask(session, b"vCont;c") == b"W00"
+
+    def test_one_the_guest_has_written_over_is_left(self, arch: str) -> None:
+        session, where, _ = self.stop(arch, GDB_13)
+        session.guest.write_memory(where, b"\x11")
+
+        assert session.take_out_traps() == 0
+        assert session.guest.read_memory(where, 1) == b"\x11"
+
 
 class TestWhoseATrapIs:
     """A trap in the program that nobody here has set.  The 16-bit sample ignores breakpoint exceptions."""

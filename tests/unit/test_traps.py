@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvmgdb.traps import WrittenTraps
+from kvmgdb.traps import WrittenTrap, WrittenTraps
 from kvmgdb_ppc.plugin import BREAKPOINTS as PPC
 from kvmgdb_x86.plugin import BREAKPOINTS as X86
 
@@ -47,7 +47,7 @@ def test_a_trap_of_which_one_byte_is_new() -> None:
     ("address", "before", "after"),
     [
         (0x1000, b"\x90\x90", b"\x90\x90"),  # nothing has changed
-        (0x1000, b"\xcc", b"\xcc"),  # a trap that was there before
+        (0x1000, b"\x90\xcc", b"\x90\xcc"),  # a trap that was there before
         (0x1000, b"\x00\x00\x00", b"\x55\xcc\xc3"),  # a program with a trap of its own is loaded
         (0x1000, b"\x90\x90", b"\xcc\xcc"),
     ],
@@ -60,12 +60,39 @@ def test_what_is_no_breakpoint(address: int, before: bytes, after: bytes) -> Non
     assert len(traps) == 0
 
 
-def test_a_trap_between_instructions_is_data() -> None:
+@pytest.mark.parametrize("before", [NOP, TRAP], ids=["new", "there before"])
+def test_a_trap_between_instructions_is_data(before: bytes) -> None:
     traps = WrittenTraps(PPC)
 
-    traps.on_write(0x1002, NOP, TRAP)
+    traps.on_write(0x1002, before, TRAP)
 
     assert len(traps) == 0
+
+
+@pytest.mark.parametrize("trap", [TRAP, OLD_TRAP], ids=["trap", "twge 2,2"])
+def test_one_over_a_trap_of_the_guests_is_gdbs_until_it_is_written_once_more(trap: bytes) -> None:
+    traps = WrittenTraps(PPC)
+
+    for is_gdbs in (True, False, True, False):
+        traps.on_write(0x1000, trap, trap)
+        assert (0x1000 in traps) is is_gdbs
+
+
+def test_one_that_is_written_again_stays() -> None:
+    traps = WrittenTraps(X86)
+    traps.on_write(0x1000, b"\x90", b"\xcc")
+
+    for _ in range(3):
+        traps.on_write(0x1000, b"\xcc", b"\xcc")
+        assert 0x1000 in traps
+
+
+def test_what_was_there_before_is_kept() -> None:
+    traps = WrittenTraps(PPC)
+
+    traps.on_write(0x1000, b"\x11\x11\x11\x11" + NOP, b"\x11\x11\x11\x11" + TRAP)
+
+    assert list(traps) == [WrittenTrap(0x1004, TRAP, NOP)]
 
 
 @pytest.mark.parametrize("place", [0, 3])

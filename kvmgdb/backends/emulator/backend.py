@@ -76,6 +76,7 @@ class EmulatorBackend:
         self._guest_points: tuple[GuestPoint, ...] = ()
         self._guest_reached: list[GuestPoint] = []
         self._deferred: GuestException | None = None
+        self._kept: int | None = None
         self._raised = False
         self._engine: Engine = self._port.create()
         self._engine.ctl_exits_enabled(True)
@@ -213,7 +214,9 @@ class EmulatorBackend:
     def step(self) -> Stop:
         """Execute one instruction."""
         stop = self._deliver_deferred()
-        if stop is None:
+        if stop is None and self._takes_kept():
+            stop = self._run_muted()
+        elif stop is None:
             pc = self._code.debugger_told = self.pc()
             stop = self._run(1, pc)
         return stop or Stop(StopKind.STEP, self.pc(), reason="one instruction executed")
@@ -224,6 +227,8 @@ class EmulatorBackend:
             pc = self.pc()
             self._code.debugger_told = pc if pc in self._code else None
             stop = self._deliver_deferred()
+            if stop is None and self._takes_kept():
+                stop = self._run_muted()
             if stop is not None:
                 return stop
         poll = select.poll()
@@ -349,16 +354,19 @@ class EmulatorBackend:
         """To the guest's own handler, if it is the guest's and there is one; else a stop."""
         self._raised = exception.debug
         reason = f"{exception.name} at {exception.pc:#x}{exception.detail}"
+        kind = StopKind.EXCEPTION
         if self.hand_back(exception):
             obstacle = self._port.deliver(self._engine, exception, self.read_physical)
             self._pages.clear()
             if obstacle is None:
                 self.on_delivered(exception)
                 return None
-            reason += f": the guest has no handler ({obstacle})"
+            kind = StopKind.SHUTDOWN if obstacle.shutdown else kind
+            reason += f": the guest has no handler ({obstacle.reason})"
         self._code.guest_told = self.pc()
+        self._port.keep(self._engine, exception)
         return Stop(
-            StopKind.EXCEPTION,
+            kind,
             self.pc(),
             exception.signal,
             reason,
@@ -375,7 +383,19 @@ class EmulatorBackend:
         instruction is simply executed.
         """
         exception = self._port.debug_exception(self._engine, points, self.read_physical)
-        return self._offer(exception) if exception is not None else self._run_muted()
+        if exception is None:
+            return self._run_muted()
+        stop = self._offer(exception)
+        if stop is not None and any(point.kind.is_watch for point in points):
+            self._kept = self.pc()
+        return stop
+
+    def _takes_kept(self) -> bool:
+        """Whether the guest stands before an access to what it watches, of which the debugger has been told
+        in its place: the access is then done, or it would be told again and again.
+        """
+        kept, self._kept = self._kept, None
+        return kept == self.pc()
 
     def _on_debug_write(self, *, stepping: bool) -> Stop | None:
         """A debug register is about to be (while stepping: has been) written: see what is armed then."""

@@ -126,7 +126,9 @@ class Watching:
         return hits
 
     def take_passed(self) -> list[WatchHit]:
-        """What was touched while muted; each call gives it once."""
+        """What was touched while muted: an instruction that reads and then writes is first stopped at the
+        read.  Each call gives it once.
+        """
         passed, self._passed = self._passed, []
         return passed
 

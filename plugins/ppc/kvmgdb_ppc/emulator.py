@@ -10,7 +10,7 @@ import unicorn as un
 from unicorn import ppc_const as uc
 from unicorn.unicorn_py3.unicorn import uclib
 
-from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Read
+from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Obstacle, Read
 from kvmgdb.arch.machine import DeviceRegion, Devices, Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb.errors import MemoryFault
@@ -78,12 +78,13 @@ class PpcEmulator:
         self.debug_registers = debug.registers(variant)
         self._debug_writes = debug.DebugWrites(frozenset(self._sprs[name] for name in self.debug_registers))
         self._status = debug.StatusRegister(self._sprs.get("dbsr"))
-        self._steps = 0
+        self._stepping: int
         self._spr_array: ctypes.Array[ctypes.c_uint32]
         self._write_scratch: Callable[[int, bytes], None]
 
     def create(self) -> Engine:
         """An engine with the core's model, translation off for now."""
+        self._stepping = 0
         engine = un.Uc(un.UC_ARCH_PPC, un.UC_MODE_PPC32 | un.UC_MODE_BIG_ENDIAN)
         engine.ctl_set_cpu_model(MODELS[self._variant])
         engine.ctl_set_tlb_mode(un.UC_TLB_VIRTUAL)
@@ -103,7 +104,6 @@ class PpcEmulator:
     def reset(self, engine: Engine, start: StartState, memory: Callable[[int, bytes], None]) -> None:
         """MSR 0, registers 0; a BookE core with its two initial translations."""
         self._write_scratch = memory
-        self._steps = 0
         setup = _TLB_SETUP.get(self._variant)
         if setup is not None:
             code = setup()
@@ -166,11 +166,16 @@ class PpcEmulator:
         if self._status.after(written, lambda number: engine.reg_read(uc.UC_PPC_REG_0 + number)):
             self._spr_array[self._sprs["dbsr"]] = self._status.value
         values = self._debug_values()
-        steps = values.get("dbcr0", 0) & debug.DBCR0_STEPS
-        if steps != self._steps:  # the engine looks at them only when it translates
-            self._steps = steps
-            engine.ctl_flush_tb()
+        self._follow_stepping(engine, values.get("dbcr0", 0) & debug.DBCR0_STEPS)
         return debug.points(self._variant, values)
+
+    def _follow_stepping(self, engine: Engine, enabled: int) -> None:
+        """The engine translates a block to step or not to step by these bits of DBCR0, and afterwards takes
+        it for both.
+        """
+        if enabled != self._stepping:
+            self._stepping = enabled
+            engine.ctl_flush_tb()
 
     def _debug_values(self) -> dict[str, int]:
         return {name: self._spr_array[self._sprs[name]] for name in self.debug_registers}
@@ -201,19 +206,22 @@ class PpcEmulator:
         self._spr_array[self._sprs["dar"]] = point.address
         return exceptions.make_debug(exceptions.DATA_STORAGE, pc)
 
-    def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
+    def keep(self, engine: Engine, exception: GuestException) -> None:
+        """Nothing: what the engine raises by itself it raises after an instruction."""
+
+    def deliver(self, engine: Engine, exception: GuestException, read: Read) -> Obstacle | None:
         """Through SRR0/1 or CSRR0/1 and the core's vectors."""
         msr = engine.reg_read(uc.UC_PPC_REG_MSR)
         entry = delivery.entry(
             self._variant, exception.vector, exceptions.cause(exception), msr, exception.return_pc
         )
         if entry is None or (entry.ivor is not None and entry.ivor not in self._sprs):
-            return f"{self._variant} has no vector for it"
+            return Obstacle(f"{self._variant} has no vector for it")
         vector = entry.vector
         if entry.ivor is not None:
             vector = self._read("ivpr", engine) & 0xFFFF_0000 | self._read(entry.ivor, engine) & 0xFFF0
         if not self._has_code(engine, vector, read):
-            return f"there is no code at its vector {vector:#x}"
+            return Obstacle(f"there is no code at its vector {vector:#x}")
         for name, value in entry.sprs.items():
             self._write_spr(engine, self._sprs[name], value)
         engine.reg_write(uc.UC_PPC_REG_MSR, entry.msr)

@@ -15,8 +15,9 @@ REGISTERS = frozenset({"dr0", "dr1", "dr2", "dr3", "dr7"})
 _HLT = 0xF4
 _MOV_TO_DR = b"\x0f\x23"
 
+_EXECUTE = 0
 _KINDS = {1: BreakpointKind.WRITE, 3: BreakpointKind.ACCESS}
-"""DR7's R/W field; 0 is execution, 2 is I/O (which is not emulated)."""
+"""DR7's R/W field; the fourth, 2, is I/O (which is not emulated)."""
 _LENGTHS = (1, 2, 8, 4)
 """DR7's LEN field."""
 
@@ -32,6 +33,15 @@ def marked(start: int, code: bytes) -> list[tuple[int, Mark]]:
         return []
     prefixed = len(code) > 3 and code[-4] & 0xF0 == 0x40
     return [(end - 3, Mark.DEBUG_WRITE)] + [(end - 4, Mark.DEBUG_WRITE)] * prefixed
+
+
+def executions(dr7: int, addresses: list[int]) -> list[int]:
+    """Where the execution breakpoints are that DR7 enables, locally or globally."""
+    return [
+        address
+        for slot, address in enumerate(addresses)
+        if dr7 >> 2 * slot & 3 and dr7 >> (16 + 4 * slot) & 3 == _EXECUTE
+    ]
 
 
 def watches(dr7: int, addresses: list[int]) -> list[GuestPoint]:

@@ -1,24 +1,37 @@
-"""Whether an exception can be delivered to the guest, and if not, why not.
+"""How an exception enters its handler, looked at before it is done.
 
 Delivery itself is the emulator's: its own routine does what the processor does, in every mode.  But a
 fault *during* delivery would unwind the emulator's C stack through Python and end the process.  So
-everything delivery touches is looked at first, by the rules of SDM vol. 3, "Exception and Interrupt
-Handling": the gate, the code segment, the stack it switches to, the memory of that stack.
+everything delivery touches is looked at first, by the rules of SDM vol. 2, "INT n", and vol. 3, "Exception
+and Interrupt Handling": the gate, the code segment, the stack it switches to, the memory of that stack.
+What is found wrong is the exception the processor would raise, and that is looked at in its turn
+(:func:`resolve`), up to the double fault and the shutdown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+from kvmgdb_x86 import exceptions
 from kvmgdb_x86.modes import CR0_PE, EFER_LMA
 from kvmgdb_x86.segments import Descriptor, Gate
 
-EFLAGS_VM = 1 << 17
+EFLAGS_RF, EFLAGS_VM = 1 << 16, 1 << 17
 
-_FRAME_16, _FRAME_32, _FRAME_64 = 6, 24, 48
-"""Bytes pushed at most: IP, CS, FLAGS; the 32-bit frame with the old stack and an error code; five
-quadwords and an error code."""
+EXTERNAL, FROM_IDT = 1 << 0, 1 << 1
+"""EXT and IDT of an error code that names a selector (SDM vol. 3, "Error Code")."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """TR: the task-state segment with the stacks of the inner levels."""
+
+    selector: int
+    base: int
+    limit: int
+    wide: bool = True
+    """A 32-bit (in long mode a 64-bit) TSS, not the 80286's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,105 +46,280 @@ class Cpu:
     """IDTR: base, limit."""
     gdt: tuple[int, int]
     ldt: tuple[int, int]
-    tss: tuple[int, int]
+    tss: TaskState
     stack_base: int
     stack_pointer: int
+    stack_wide: bool = True
+    """B of SS: the stack pointer is ESP, not SP."""
+
+    @property
+    def long(self) -> bool:
+        """IA-32e mode."""
+        return bool(self.efer & EFER_LMA)
+
+    @property
+    def virtual_8086(self) -> bool:
+        """EFLAGS.VM."""
+        return bool(self.eflags & EFLAGS_VM)
 
 
-Read = Callable[[int, int], bytes | None]
-"""(linear address, length) -> bytes; None where nothing is mapped."""
-CanWrite = Callable[[int, int], bool]
-"""(linear address, length) -> whether a supervisor can write all of it."""
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An exception on its way to its handler."""
+
+    vector: int
+    error_code: int = 0
+    software: bool = False
+    """INT n, INT3, INTO: may not pass a gate more privileged than the program, and pushes no error code."""
+    address: int | None = None
+    """What CR2 is to be, of a page fault."""
+
+    @property
+    def pushes_error_code(self) -> bool:
+        """Whether the frame holds one (protected mode only)."""
+        row = exceptions.VECTORS.get(self.vector)
+        return row is not None and row.error_code and not self.software
+
+    @property
+    def pushes_rf(self) -> bool:
+        """Whether RF is set in the image of EFLAGS: of every fault but #DB (SDM vol. 3,
+        "Instruction-Breakpoint Exception Condition").
+        """
+        return not self.software and self.vector not in exceptions.NO_FAULTS
 
 
-def obstacle(cpu: Cpu, vector: int, software: bool, read: Read, can_write: CanWrite) -> str | None:
-    """Why ``vector`` cannot be delivered, as a clause; None if it can.
+@dataclass(frozen=True, slots=True)
+class Undeliverable:
+    """No handler can be entered."""
 
-    ``software`` is true of INT n and INT3, which may not pass a gate more privileged than they are.
+    reason: str
+    """A clause."""
+    shutdown: bool
+    """Whether the processor would shut down (a triple fault)."""
+
+
+class Memory(Protocol):
+    """Guest memory by linear address."""
+
+    def read(self, address: int, length: int) -> bytes | None:
+        """Bytes; None unless all of them are there."""
+        ...
+
+    def fault(self, address: int, length: int, *, write: bool) -> tuple[int, int] | None:
+        """The page fault a supervisor's access raises: address and error code."""
+        ...
+
+    def is_canonical(self, address: int) -> bool:
+        """Whether an address is one at all, in long mode."""
+        ...
+
+
+class Fault(Exception):  # noqa: N818 - what the processor calls it
+    """Something is wrong on the way: the exception that follows from it, None where the processor would go
+    on and only we cannot.
     """
-    if not cpu.cr0 & CR0_PE:
-        return _real_mode(cpu, vector, read, can_write)
-    if cpu.eflags & EFLAGS_VM:
-        return "the guest is in virtual-8086 mode"
-    wide = bool(cpu.efer & EFER_LMA)
-    gate, problem = _gate(cpu, vector, wide, read)
-    if gate is None:
-        return problem
-    if software and gate.dpl < cpu.cpl:
-        return f"the gate's privilege {gate.dpl} is above the guest's {cpu.cpl}"
-    code = _descriptor(cpu, gate.selector, read)
-    if code is None or not code.present or not code.code or code.dpl > cpu.cpl or (wide and not code.long):
-        return f"the gate's code segment {gate.selector:#x} cannot be entered"
-    inner = not code.conforming and code.dpl < cpu.cpl
-    stack = _stack_64(cpu, gate, code.dpl, inner, read) if wide else _stack_32(cpu, code.dpl, inner, read)
-    if stack is None:
-        return "the task-state segment names no usable stack"
-    frame = _FRAME_64 if wide else _FRAME_32
-    return None if can_write(stack - frame, frame) else f"the handler's stack at {stack:#x} cannot be written"
+
+    def __init__(self, text: str, event: Event | None) -> None:
+        super().__init__(text)
+        self.event = event
 
 
-def _real_mode(cpu: Cpu, vector: int, read: Read, can_write: CanWrite) -> str | None:
-    base, limit = cpu.idt
-    if 4 * vector + 3 > limit:
-        return f"the interrupt vector table ends before vector {vector:#x}"
-    entry = read(base + 4 * vector, 4)
-    if entry is None or not any(entry):
-        return f"interrupt vector {vector:#x} is empty"
-    stack = cpu.stack_base + ((cpu.stack_pointer - _FRAME_16) & 0xFFFF)
-    return None if can_write(stack, _FRAME_16) else f"the stack at {stack:#x} cannot be written"
+def resolve(cpu: Cpu, event: Event, memory: Memory) -> Event | Undeliverable:
+    """What is delivered when ``event`` is raised: itself, or what its delivery raises (SDM vol. 3,
+    "Interrupt 8 - Double Fault Exception").
+    """
+    first = ""
+    while True:
+        try:
+            check(cpu, event, memory)
+        except Fault as fault:
+            first = first or str(fault)
+            if fault.event is None:
+                return Undeliverable(first, shutdown=False)
+            if event.vector == exceptions.DOUBLE_FAULT:
+                return Undeliverable(f"{first}: a triple fault", shutdown=True)
+            is_double = exceptions.is_double(event.vector, fault.event.vector)
+            address = fault.event.address if fault.event.address is not None else event.address
+            event = Event(exceptions.DOUBLE_FAULT, address=address) if is_double else fault.event
+        else:
+            return event
 
 
-def _gate(cpu: Cpu, vector: int, wide: bool, read: Read) -> tuple[Gate | None, str]:
-    size = 16 if wide else 8
-    base, limit = cpu.idt
-    if size * vector + size - 1 > limit:
-        return None, f"the interrupt descriptor table ends before vector {vector:#x}"
-    raw = read(base + size * vector, size)
-    if raw is None:
-        return None, f"the interrupt descriptor table at {base:#x} is not mapped"
-    gate = Gate(int.from_bytes(raw, "little"), wide)
-    kinds = (gate.INTERRUPT_32, gate.TRAP_32) + (() if wide else (gate.INTERRUPT_16, gate.TRAP_16))
-    if not gate.present or gate.type not in kinds:
-        return None, f"vector {vector:#x} has no interrupt or trap gate"
-    return gate, ""
+def check(cpu: Cpu, event: Event, memory: Memory) -> None:
+    """Look at everything the delivery of ``event`` touches.
 
-
-def _descriptor(cpu: Cpu, selector: int, read: Read) -> Descriptor | None:
-    base, limit = cpu.ldt if selector & 4 else cpu.gdt
-    if not selector & 0xFFFC or (selector | 7) > limit:
-        return None
-    raw = read(base + (selector & 0xFFF8), 8)
-    return Descriptor(int.from_bytes(raw, "little")) if raw is not None else None
-
-
-def _stack_32(cpu: Cpu, level: int, inner: bool, read: Read) -> int | None:
-    """Linear top of the handler's stack: the current one, or SSn:ESPn of a 32-bit TSS."""
-    if not inner:
-        return cpu.stack_base + cpu.stack_pointer
-    base, limit = cpu.tss
-    offset = 4 + 8 * level
-    if offset + 7 > limit:
-        return None
-    raw = read(base + offset, 8)
-    if raw is None:
-        return None
-    pointer, selector = int.from_bytes(raw[:4], "little"), int.from_bytes(raw[4:6], "little")
-    segment = _descriptor(cpu, selector, read)
-    if segment is None or not segment.present or not segment.writable_data:
-        return None
-    if segment.dpl != level or selector & 3 != level:
-        return None
-    return segment.base + pointer
-
-
-def _stack_64(cpu: Cpu, gate: Gate, level: int, inner: bool, read: Read) -> int | None:
-    """The same in long mode: an IST entry, RSPn, or the current stack, aligned down to 16 bytes."""
-    if gate.stack_table:
-        offset = 0x24 + 8 * (gate.stack_table - 1)
-    elif inner:
-        offset = 4 + 8 * level
+    Raises:
+        Fault: the first thing wrong with it.
+    """
+    delivery = _Delivery(cpu, event, memory)
+    if cpu.cr0 & CR0_PE:
+        delivery.check_protected()
     else:
-        return cpu.stack_pointer & ~0xF
-    base, limit = cpu.tss
-    raw = read(base + offset, 8) if offset + 7 <= limit else None
-    return int.from_bytes(raw, "little") & ~0xF if raw is not None else None
+        delivery.check_real()
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """One event on its way."""
+
+    cpu: Cpu
+    event: Event
+    memory: Memory
+
+    def check_real(self) -> None:
+        vector = self.event.vector
+        base, limit = self.cpu.idt
+        if 4 * vector + 3 > limit:
+            text = f"the interrupt vector table ends before vector {vector:#x}"
+            raise Fault(text, Event(exceptions.GENERAL_PROTECTION))
+        if not any(self._read(base + 4 * vector, 4, "interrupt vector table")):
+            raise Fault(f"interrupt vector {vector:#x} is empty", None)
+        self._check_pushes(self.cpu.stack_base, self.cpu.stack_pointer & 0xFFFF, 0xFFFF, 3, 2)
+
+    def check_protected(self) -> None:
+        gate = self._gate()
+        code = self._code_segment(gate)
+        is_inner = not code.conforming and code.dpl < self.cpu.cpl
+        if self.cpu.long:
+            self._check_stack_64(gate, code.dpl, is_inner)
+        else:
+            self._check_stack_32(gate, code.dpl, is_inner)
+
+    # -- the gate and its code segment ---------------------------------------------------------------
+
+    def _gate(self) -> Gate:
+        vector, wide = self.event.vector, self.cpu.long
+        size = 16 if wide else 8
+        base, limit = self.cpu.idt
+        in_idt = vector * 8 | FROM_IDT | self._external
+        if size * vector + size - 1 > limit:
+            text = f"the interrupt descriptor table ends before vector {vector:#x}"
+            raise Fault(text, Event(exceptions.GENERAL_PROTECTION, in_idt))
+        raw = self._read(base + size * vector, size, "interrupt descriptor table")
+        gate = Gate(int.from_bytes(raw, "little"), wide)
+        if gate.type == gate.TASK and not wide:
+            raise Fault(f"vector {vector:#x} is a task gate, which is not emulated", None)
+        if not gate.names_handler:
+            text = f"vector {vector:#x} has no interrupt or trap gate"
+            raise Fault(text, Event(exceptions.GENERAL_PROTECTION, in_idt))
+        if self.event.software and gate.dpl < self.cpu.cpl:
+            text = f"the gate's privilege {gate.dpl} is above the guest's {self.cpu.cpl}"
+            raise Fault(text, Event(exceptions.GENERAL_PROTECTION, in_idt))
+        if not gate.present:
+            text = f"the gate of vector {vector:#x} is not present"
+            raise Fault(text, Event(exceptions.SEGMENT_NOT_PRESENT, in_idt))
+        return gate
+
+    def _code_segment(self, gate: Gate) -> Descriptor:
+        selector = gate.selector
+        text = f"the gate's code segment {selector:#x} cannot be entered"
+        code = self._descriptor(selector, text, exceptions.GENERAL_PROTECTION)
+        named = self._naming(selector)
+        usable = code.code and code.dpl <= self.cpu.cpl
+        if self.cpu.long:
+            usable = usable and code.long and not code.wide
+        if self.cpu.virtual_8086:
+            usable = usable and code.dpl == 0 and not code.conforming
+        if not usable:
+            raise Fault(text, Event(exceptions.GENERAL_PROTECTION, named))
+        if not code.present:
+            raise Fault(text, Event(exceptions.SEGMENT_NOT_PRESENT, named))
+        inside = self.memory.is_canonical(gate.offset) if self.cpu.long else gate.offset <= code.limit
+        if not inside:
+            text = f"the handler's address {gate.offset:#x} is outside its segment"
+            raise Fault(text, Event(exceptions.GENERAL_PROTECTION, self._external))
+        return code
+
+    def _descriptor(self, selector: int, text: str, vector: int) -> Descriptor:
+        """Of a selector; ``vector`` is raised where it names none."""
+        if not selector & 0xFFFC:
+            raise Fault(text, Event(vector, self._external))
+        base, limit = self.cpu.ldt if selector & 4 else self.cpu.gdt
+        if (selector | 7) > limit:
+            raise Fault(text, Event(vector, self._naming(selector)))
+        raw = self._read(base + (selector & 0xFFF8), 8, "descriptor table")
+        return Descriptor(int.from_bytes(raw, "little"))
+
+    # -- the handler's stack ---------------------------------------------------------------------------
+
+    def _check_stack_64(self, gate: Gate, level: int, is_inner: bool) -> None:
+        """An IST entry, RSPn, or the current stack, aligned down to 16 bytes."""
+        pointer = self.cpu.stack_pointer
+        if gate.stack_table or is_inner:
+            offset = 0x24 + 8 * (gate.stack_table - 1) if gate.stack_table else 4 + 8 * level
+            pointer = int.from_bytes(self._task_state(offset, 8), "little")
+        count = 5 + self.event.pushes_error_code
+        pointer &= ~0xF
+        if not self.memory.is_canonical(pointer - 8) or not self.memory.is_canonical(pointer - 8 * count):
+            text = f"the handler's stack pointer {pointer:#x} is not canonical"
+            raise Fault(text, Event(exceptions.STACK_SEGMENT, self._external))
+        self._check_pushes(0, pointer, (1 << 64) - 1, count, 8)
+
+    def _check_stack_32(self, gate: Gate, level: int, is_inner: bool) -> None:
+        """The current stack, or SSn:ESPn of the TSS."""
+        size = 4 if gate.type in (gate.INTERRUPT_32, gate.TRAP_32) else 2
+        count = 3 + self.event.pushes_error_code
+        if not is_inner:
+            cpu = self.cpu
+            mask = 0xFFFF_FFFF if cpu.stack_wide else 0xFFFF
+            self._check_pushes(cpu.stack_base, cpu.stack_pointer & mask, mask, count, size)
+            return
+        pointer, segment = self._inner_stack(level)
+        mask = 0xFFFF_FFFF if segment.wide else 0xFFFF
+        count += 6 if self.cpu.virtual_8086 else 2  # SS and ESP; of virtual-8086 mode also GS, FS, DS, ES
+        self._check_pushes(segment.base, pointer & mask, mask, count, size)
+
+    def _inner_stack(self, level: int) -> tuple[int, Descriptor]:
+        """SSn:ESPn, or the SSn:SPn of an 80286's TSS."""
+        size = 4 if self.cpu.tss.wide else 2
+        raw = self._task_state(size + 2 * size * level, size + 2)
+        pointer, selector = int.from_bytes(raw[:size], "little"), int.from_bytes(raw[size:], "little")
+        text = f"the task-state segment names no usable stack ({selector:#x})"
+        segment = self._descriptor(selector, text, exceptions.INVALID_TSS)
+        if not (segment.writable_data and segment.dpl == level == selector & 3):
+            raise Fault(text, Event(exceptions.INVALID_TSS, self._naming(selector)))
+        if not segment.present:
+            raise Fault(text, Event(exceptions.STACK_SEGMENT, self._naming(selector)))
+        return pointer, segment
+
+    def _task_state(self, offset: int, length: int) -> bytes:
+        tss = self.cpu.tss
+        if offset + length - 1 > tss.limit:
+            text = "the task-state segment ends before the handler's stack"
+            raise Fault(text, Event(exceptions.INVALID_TSS, self._naming(tss.selector)))
+        return self._read(tss.base + offset, length, "task-state segment")
+
+    # -- memory ------------------------------------------------------------------------------------------
+
+    @property
+    def _external(self) -> int:
+        return 0 if self.event.software else EXTERNAL
+
+    def _naming(self, selector: int) -> int:
+        """The error code that names a selector."""
+        return selector & 0xFFFC | self._external
+
+    def _linear(self, address: int) -> int:
+        return address if self.cpu.long else address & 0xFFFF_FFFF
+
+    def _read(self, address: int, length: int, what: str) -> bytes:
+        address = self._linear(address)
+        self._check_page(address, length, f"the {what} at {address:#x} is not mapped", write=False)
+        raw = self.memory.read(address, length)
+        if raw is None:
+            raise Fault(f"the {what} at {address:#x} is not in memory", None)
+        return raw
+
+    def _check_pushes(self, base: int, pointer: int, mask: int, count: int, size: int) -> None:
+        """Words are pushed downwards, and the first that faults names the address."""
+        text = f"the handler's stack at {self._linear(base + pointer):#x} cannot be written"
+        for index in range(1, count + 1):
+            address = self._linear(base + ((pointer - size * index) & mask))
+            self._check_page(address, size, text, write=True)
+            if self.memory.read(address, size) is None:
+                raise Fault(text, None)
+
+    def _check_page(self, address: int, length: int, text: str, *, write: bool) -> None:
+        found = self.memory.fault(address, length, write=write)
+        if found is not None:
+            raise Fault(text, Event(exceptions.PAGE_FAULT, error_code=found[1], address=found[0]))

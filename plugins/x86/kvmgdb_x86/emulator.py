@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 import unicorn as un
 from unicorn import x86_const as uc
 
-from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Read
+from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Obstacle, Read
 from kvmgdb.arch.machine import DeviceRegion, Devices, Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb_x86 import debug, exceptions, modes, paging
-from kvmgdb_x86.delivery import Cpu, obstacle
+from kvmgdb_x86.delivery import EFLAGS_RF, Cpu, Event, TaskState, Undeliverable, resolve
 from kvmgdb_x86.emulator_registers import DIRECT, EFER, computed_registers
 from kvmgdb_x86.engine_mode import register_mode, use_64_bit_registers
 from kvmgdb_x86.engine_state import EngineState
@@ -39,6 +39,10 @@ _GENERAL = tuple(DIRECT[name] for name in ("rax", "rbx", "rcx", "rdx", "rsi", "r
 _DEBUG_ADDRESSES = (uc.UC_X86_REG_DR0, uc.UC_X86_REG_DR1, uc.UC_X86_REG_DR2, uc.UC_X86_REG_DR3)
 _RESERVED_ONE = 2  # EFLAGS bit 1
 _INT1 = b"\xf1"
+_PRESENT = 1 << 15
+_WIDE_TASK_STATES = (0x9, 0xB)
+_TASK_STATES = (0x1, 0x3, *_WIDE_TASK_STATES)
+"""Types of a descriptor (SDM vol. 3, "System-Segment and Gate-Descriptor Types"): available and busy."""
 
 
 class X86Emulator:
@@ -132,6 +136,10 @@ class X86Emulator:
         pc = self.linear_pc(engine, read)
         rip = self.resume_pc(engine)
         self._state.clear_exception()
+        if self._state.is_software:
+            short = exceptions.SHORT_FORMS.get(number)
+            pc -= 1 if short is not None and self._memory(read).read(pc - 1, 1) == short else 2
+            return exceptions.make(number, pc, rip)
         fault_address = engine.reg_read(uc.UC_X86_REG_CR2) if number == exceptions.PAGE_FAULT else None
         return exceptions.make(number, pc, rip, fault_address)
 
@@ -154,27 +162,42 @@ class X86Emulator:
         engine.reg_write(uc.UC_X86_REG_DR6, dr6)
         return exceptions.make(exceptions.DEBUG, self._state.linear_pc, self._state.rip)
 
-    def deliver(self, engine: Engine, exception: GuestException, read: Read) -> str | None:
-        """Through the IDT or the vector table; as a double fault where the handler cannot be entered."""
-        cpu = self._cpu(engine)
-        look = self._memory(read)
-        vector = exception.vector
-        if vector == exceptions.DEBUG:
-            self._state.plain_exception()
-        problem = obstacle(cpu, vector, self._state.is_software, look.read, look.can_write)
-        if problem is not None and cpu.idt[1] and cpu.cr0 & modes.CR0_PE:
-            vector = exceptions.DOUBLE_FAULT
-            if obstacle(cpu, vector, False, look.read, look.can_write) is None:
-                self._state.plain_exception()
-                problem = None
-        if problem is None:
-            self._state.deliver(vector)
-        return problem
+    def keep(self, engine: Engine, exception: GuestException) -> None:
+        """RF, where an execution breakpoint of the guest's is on the next instruction: the engine raises
+        it before the instruction, and would do so each time (SDM vol. 3, "Instruction-Breakpoint Exception
+        Condition").
+        """
+        dr7 = engine.reg_read(uc.UC_X86_REG_DR7)
+        addresses = [engine.reg_read(number) for number in _DEBUG_ADDRESSES]
+        if exception.vector == exceptions.DEBUG and self._state.linear_pc in debug.executions(dr7, addresses):
+            self._set_rf(engine)
+
+    def _set_rf(self, engine: Engine) -> None:
+        engine.reg_write(uc.UC_X86_REG_EFLAGS, engine.reg_read(uc.UC_X86_REG_EFLAGS) | EFLAGS_RF)
+
+    def deliver(self, engine: Engine, exception: GuestException, read: Read) -> Obstacle | None:
+        """Through the IDT or the vector table; where that cannot be done, what follows from it."""
+        state = self._state
+        if exception.vector == exceptions.DEBUG:
+            state.replace_exception(0)
+        raised = Event(exception.vector, state.error_code, state.is_software)
+        found = resolve(self._cpu(engine), raised, self._memory(read))
+        if isinstance(found, Undeliverable):
+            return Obstacle(found.reason, found.shutdown)
+        if found is not raised:
+            state.replace_exception(found.error_code)
+            # Whatever stands in its place is a fault of the instruction, which a trap is already past.
+            engine.reg_write(uc.UC_X86_REG_RIP, state.rip - (state.linear_pc - exception.pc))
+        if found.address is not None:
+            engine.reg_write(uc.UC_X86_REG_CR2, found.address)
+        if found.pushes_rf:
+            self._set_rf(engine)
+        state.deliver(found.vector)
+        return None
 
     def _cpu(self, engine: Engine) -> Cpu:
         stack = self._state.segment("ss")
         _, ldt_base, ldt_limit, _ = engine.reg_read(uc.UC_X86_REG_LDTR)
-        _, tss_base, tss_limit, _ = engine.reg_read(uc.UC_X86_REG_TR)
         return Cpu(
             cr0=engine.reg_read(uc.UC_X86_REG_CR0),
             efer=engine.msr_read(EFER),
@@ -183,15 +206,24 @@ class X86Emulator:
             idt=engine.reg_read(uc.UC_X86_REG_IDTR)[1:3],
             gdt=engine.reg_read(uc.UC_X86_REG_GDTR)[1:3],
             ldt=(ldt_base, ldt_limit),
-            tss=(tss_base, tss_limit),
+            tss=_task_state(*engine.reg_read(uc.UC_X86_REG_TR)),
             stack_base=stack.base,
             stack_pointer=engine.reg_read(uc.UC_X86_REG_RSP),
+            stack_wide=bool(stack.flags >> 22 & 1),
         )
 
     def invalid_instruction(self, engine: Engine, read: Read) -> GuestException:
         """#UD; but INT1, which the engine does not know, is #DB, and a trap (SDM vol. 2, "INT n")."""
         pc, rip = self._state.linear_pc, self._state.rip
+        self._state.replace_exception(0)
         if self._memory(read).read(pc, 1) == _INT1:
             engine.reg_write(uc.UC_X86_REG_RIP, rip + 1)
             return exceptions.make(exceptions.DEBUG, pc, rip + 1)
         return exceptions.make(exceptions.INVALID_OPCODE, pc, rip)
+
+
+def _task_state(selector: int, base: int, limit: int, flags: int) -> TaskState:
+    """TR; one that names no task-state segment, of which the engine would make an end, as an empty one."""
+    kind = flags >> 8 & 0x1F
+    is_usable = flags & _PRESENT and kind in _TASK_STATES
+    return TaskState(selector, base, limit if is_usable else -1, wide=kind in _WIDE_TASK_STATES)

@@ -139,9 +139,14 @@ class EngineState:
         _do_interrupt(self._processor)
         self._vector.value = _NO_VECTOR
 
-    def plain_exception(self) -> None:
-        """Make the last exception one without an error code that returns to RIP as it is."""
-        self._error_code.value = 0
+    @property
+    def error_code(self) -> int:
+        """The last exception's error code."""
+        return self._error_code.value
+
+    def replace_exception(self, error_code: int) -> None:
+        """Make the last exception one of the processor's that returns to RIP as it is."""
+        self._error_code.value = error_code
         self._is_software.value = 0
 
     def clear_exception(self) -> None:

@@ -11,7 +11,26 @@ BREAKPOINT = 3
 OVERFLOW = 4
 INVALID_OPCODE = 6
 DOUBLE_FAULT = 8
+INVALID_TSS = 10
+SEGMENT_NOT_PRESENT = 11
+STACK_SEGMENT = 12
+GENERAL_PROTECTION = 13
 PAGE_FAULT = 14
+
+SHORT_FORMS = {BREAKPOINT: b"\xcc", OVERFLOW: b"\xce"}
+"""INT3 and INTO; any other software interrupt is INT n, which is two bytes."""
+NO_FAULTS = frozenset({1, 2, 3, 4, 8, 18})
+"""Traps, aborts, the NMI, and #DB, which is a fault or a trap: the other vectors are faults."""
+_CONTRIBUTORY = frozenset({0, INVALID_TSS, SEGMENT_NOT_PRESENT, STACK_SEGMENT, GENERAL_PROTECTION, 21})
+
+
+def is_double(first: int, second: int) -> bool:
+    """Whether ``second``, raised while ``first`` is delivered, makes a double fault of the two (SDM vol. 3,
+    "Conditions for Generating a Double Fault"); else it is delivered in place of it.
+    """
+    if first == PAGE_FAULT:
+        return second == PAGE_FAULT or second in _CONTRIBUTORY
+    return first in _CONTRIBUTORY and second in _CONTRIBUTORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +66,14 @@ VECTORS = {
 
 
 def make(number: int, pc: int, return_pc: int, fault_address: int | None = None) -> GuestException:
-    """The exception of vector ``number`` that left the processor at linear ``pc``."""
+    """The exception of vector ``number``, raised by the instruction at linear ``pc``."""
     vector = VECTORS.get(number, Vector(f"interrupt {number:#x}", Signal.TRAP))
     detail = f", for address {fault_address:#x}" if fault_address is not None else ""
     return GuestException(
         vector=number,
         name=vector.name,
         signal=vector.signal,
-        pc=pc - 1 if number == BREAKPOINT else pc,  # INT3 is one byte, and a trap
+        pc=pc,
         return_pc=return_pc,
         detail=detail,
         address=fault_address,

@@ -10,6 +10,8 @@ from kvmgdb_x86 import paging
 
 PAGE = 4096
 
+_PRESENT, _WRITE = 1 << 0, 1 << 1
+
 
 class LinearMemory:
     """The memory one set of paging registers shows."""
@@ -42,14 +44,22 @@ class LinearMemory:
                 return None
         return found
 
-    def can_write(self, address: int, length: int) -> bool:
-        """Whether a supervisor can write every byte."""
-        protect = self._state.cr0 & paging.CR0_WP
+    def fault(self, address: int, length: int, *, write: bool) -> tuple[int, int] | None:
+        """The page fault a supervisor's access raises: its address and error code (SDM vol. 3, "Page-Fault
+        Exceptions": P in bit 0, W/R in bit 1); None where it raises none.
+        """
+        protect = write and self._state.cr0 & paging.CR0_WP
         for start, _ in _pages(address, length):
             place = self._look_up(start)
-            if place is None or (protect and not place.writable):
-                return False
-        return self.read(address, length) is not None
+            if place is None:
+                return start, _WRITE * write
+            if protect and not place.writable:
+                return start, _PRESENT | _WRITE
+        return None
+
+    def is_canonical(self, address: int) -> bool:
+        """Whether an address is one at all, in long mode."""
+        return paging.is_canonical(self._state, address)
 
 
 def _pages(address: int, length: int) -> Iterator[tuple[int, int]]:

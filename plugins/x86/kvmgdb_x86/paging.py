@@ -69,11 +69,17 @@ def _entry(read: ReadPhysical, table: int, index: int, size: int) -> int:
 
 
 def _walk_long(state: PagingState, address: int, read: ReadPhysical) -> Place | None:
-    top = 48 if state.cr4 & CR4_LA57 else 39
-    width = top + 9
-    if address >> (width - 1) not in (0, (1 << (65 - width)) - 1):
-        return None  # not canonical
-    return _walk_levels(state.cr3 & _ADDRESS, top, address, read)
+    if not is_canonical(state, address):
+        return None
+    return _walk_levels(state.cr3 & _ADDRESS, 48 if state.cr4 & CR4_LA57 else 39, address, read)
+
+
+def is_canonical(state: PagingState, address: int) -> bool:
+    """Whether the bits above those that are translated are copies of the highest of them (SDM vol. 1,
+    "Canonical Addressing").
+    """
+    width = 57 if state.cr4 & CR4_LA57 else 48
+    return address >> (width - 1) in (0, (1 << (65 - width)) - 1)
 
 
 def _walk_pae(state: PagingState, address: int, read: ReadPhysical) -> Place | None:

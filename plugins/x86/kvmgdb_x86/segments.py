@@ -48,6 +48,11 @@ class Descriptor:
         return self.raw >> 43 & 0x3 == 0x2 and bool(self.raw >> 41 & 1)
 
     @property
+    def wide(self) -> bool:
+        """D of a code segment, B of a stack: 32 bits."""
+        return bool(self.raw >> 54 & 1)
+
+    @property
     def long(self) -> bool:
         """L: 64-bit code."""
         return bool(self.raw >> 53 & 1)
@@ -83,6 +88,13 @@ class Gate:
     def dpl(self) -> int:
         """Least privilege a software interrupt may come from."""
         return self.raw >> 45 & 3
+
+    @property
+    def names_handler(self) -> bool:
+        """An interrupt or trap gate; in long mode, those of 32 bits are 64-bit gates."""
+        return self.type in (self.INTERRUPT_32, self.TRAP_32) or (
+            not self.wide and self.type in (self.INTERRUPT_16, self.TRAP_16)
+        )
 
     @property
     def present(self) -> bool:

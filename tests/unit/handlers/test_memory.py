@@ -8,7 +8,7 @@ from kvmgdb.handlers.memory import MAX_READ
 from kvmgdb.rsp.framing import MAX_PACKET, expand_runs, unescape
 from kvmgdb.session import Session
 from tests.support.guests import sample
-from tests.support.sessions import ask, error_text, start
+from tests.support.sessions import GDB_13, ask, error_text, start
 
 PLACE = 0x80000  # in the guest's memory and not used by it
 
@@ -85,6 +85,11 @@ def test_what_is_written_into_code_is_executed(session: Session) -> None:
     assert session.guest.backend.pc() == here + (1 if guest.is_x86 else 4)
 
 
+def write(session: Session, address: int, data: bytes, *, binary: bool) -> None:
+    body = data if binary else data.hex().encode()
+    assert ask(session, b"%c%x,%x:%b" % (b"MX"[binary], address, len(data), body)) == b"OK"
+
+
 class TestWatchedWrites:
     """Where gdb writes its own traps, the stub takes note of them."""
 
@@ -98,6 +103,31 @@ class TestWatchedWrites:
         assert where in session.traps
         ask(session, b"X%x,%x:%b" % (where, len(before), before))
         assert where not in session.traps
+
+    @pytest.mark.parametrize("preset", ["gdb-owned", "minimal"])
+    @pytest.mark.parametrize("binary", [True, False], ids=["X", "M"])
+    @pytest.mark.parametrize(
+        ("arch", "trap"),
+        [("x86:64", b"\xcc"), ("ppc:440", b"\x7f\xe0\x00\x08"), ("ppc:440", b"\x7d\x82\x10\x08")],
+        ids=["int3", "trap", "the trap of an old gdb"],
+    )
+    @pytest.mark.parametrize(("ahead", "behind"), [(0, 0), (0, 12), (8, 0), (8, 60)])
+    def test_the_guest_stops_at_one_and_goes_on_without_it(
+        self, arch: str, trap: bytes, binary: bool, ahead: int, behind: int, preset: str
+    ) -> None:
+        """However a debugger writes it, and however many bytes around it with it."""
+        session = start(arch, preset=preset)
+        ask(session, GDB_13)
+        where = sample(arch).symbol("count_to")
+        start_of_write = where - ahead
+        before = session.guest.read_memory(start_of_write, ahead + len(trap) + behind)
+        after = before[:ahead] + trap + before[ahead + len(trap) :]
+
+        write(session, start_of_write, after, binary=binary)
+        assert b"swbreak:" in ask(session, b"vCont;c")
+        assert session.guest.backend.pc() == where
+        write(session, start_of_write, before, binary=binary)
+        assert ask(session, b"vCont;c") == b"W00"
 
     def test_not_where_the_stub_sets_breakpoints(self, x86_session: Session) -> None:
         ask(x86_session, b"X100000,1:\xcc")

@@ -105,6 +105,17 @@ def test_breakpoints() -> None:
     ]
 
 
+def test_breakpoints_says_what_was_refused_until_the_guest_runs(session: Session) -> None:
+    for _ in range(2):  # gdb tries again
+        ask(session, b"Z2,1000,0")
+
+    assert monitor(session, "breakpoints").splitlines()[1:] == [
+        "refused: a write watchpoint of 0 bytes watches nothing"
+    ]
+    ask(session, b"vCont;s")
+    assert "refused" not in monitor(session, "breakpoints")
+
+
 def test_physical(x86_session: Session) -> None:
     assert monitor(x86_session, "physical") == "addresses in packets are virtual\n"
     assert monitor(x86_session, "physical on") == "addresses in packets are physical\n"
