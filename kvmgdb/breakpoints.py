@@ -25,6 +25,10 @@ class Breakpoint:
     armed_as: BreakpointKind
     """What the backend was asked for: policy may make a hardware one of a software one."""
     hits: int = 0
+    passed: int = 0
+    """How often its conditions were false."""
+    problem: str = ""
+    """Why an expression of it came to no value, the last time that happened."""
     conditions: tuple[Condition, ...] = ()
     """It stops the guest if any of them is true, and always if there is none (GDB manual, "Packets")."""
     commands: tuple[Command, ...] = ()

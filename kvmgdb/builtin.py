@@ -21,6 +21,7 @@ def _emulator(setup: GuestSetup) -> Backend:
     return EmulatorBackend(
         port,
         setup.arch.id.variant,
+        setup.arch.registers.byteorder,
         setup.arch.breakpoints.watch_before,
         setup.images,
         setup.memory,

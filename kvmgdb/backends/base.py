@@ -24,6 +24,16 @@ OnDelivered = Callable[[GuestException], None]
 """Told of every exception the guest's handler got."""
 
 
+@dataclass(frozen=True, slots=True)
+class HitTest:
+    """Asked at each hit of a breakpoint or watchpoint whether the guest is to stop."""
+
+    stops: Callable[[], bool]
+    """Called while the guest stands at the hit: before the instruction; of a watchpoint, with memory as
+    the access leaves it."""
+    reads_registers: bool
+
+
 class Backend(Protocol):
     """One guest."""
 
@@ -68,8 +78,10 @@ class Backend(Protocol):
         """
         ...
 
-    def insert(self, kind: BreakpointKind, address: int, length: int) -> None:
-        """Arm a breakpoint or watchpoint at a virtual address.
+    def insert(self, kind: BreakpointKind, address: int, length: int, test: HitTest | None = None) -> None:
+        """Arm a breakpoint or watchpoint at a virtual address; done again, it gets another ``test``.
+
+        A hit whose test says no is none: the guest goes on as if nothing were there.
 
         Raises:
             RspError: it cannot be armed; the text says why and, where something else holds what it
@@ -85,11 +97,14 @@ class Backend(Protocol):
         """Execute one instruction, a breakpoint at the program counter notwithstanding."""
         ...
 
-    def resume(self, wake: int | None, fresh: bool) -> Stop | None:
+    def resume(self, wake: int | None, fresh: bool, within: range | None = None) -> Stop | None:
         """Run until something stops the guest, or until file descriptor ``wake`` is readable (None).
 
         ``fresh`` says that a debugger asked for it: a breakpoint at the program counter is then
         stepped over.  After a None the same run goes on with ``fresh`` false.
+
+        With ``within`` it also stops, as after a step, at the first instruction whose linear address is
+        not in the range.
         """
         ...
 

@@ -20,13 +20,15 @@ from unicorn import unicorn_const as uc
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.emulator import EmulatorPort, Engine, GuestPoint, Mark
 from kvmgdb.arch.machine import Extent, Region, StartState
+from kvmgdb.arch.registers import ByteOrder
 from kvmgdb.arch.stops import GuestException, Signal, Stop, StopKind
-from kvmgdb.backends.base import HandBack, OnDelivered
+from kvmgdb.backends.base import HandBack, HitTest, OnDelivered
 from kvmgdb.backends.emulator.arming import Arming
 from kvmgdb.backends.emulator.code_points import CodePoints
 from kvmgdb.backends.emulator.events import Events, Raised
+from kvmgdb.backends.emulator.fence import Fence
 from kvmgdb.backends.emulator.registers import Batch
-from kvmgdb.backends.emulator.watching import Owner, WatchHit, Watching, WatchKey
+from kvmgdb.backends.emulator.watching import Owner, WatchedMachine, WatchHit, Watching, WatchKey
 from kvmgdb.backends.memory import PAGE, PhysicalMemory, pieces
 from kvmgdb.errors import MemoryFault, RspError
 from kvmgdb.loader import LoadedImages
@@ -37,6 +39,7 @@ given an address, the engine would translate it at every start, and where the gu
 there the page fault would be the guest's (CR2 changed, and the next real fault taken for a double one)."""
 
 SLICE_SECONDS = 0.00025
+STEPS_BEFORE_FENCE = 200
 MIN_SLICE, MAX_SLICE = 1_000, 1_000_000
 
 
@@ -50,13 +53,14 @@ class EmulatorBackend:
         self,
         port: EmulatorPort,
         variant: str,
+        byteorder: ByteOrder,
         watch_before: bool,
         images: LoadedImages,
         memory_size: int,
         console: Callable[[int], None],
     ) -> None:
         self._port = port
-        self._watch_before = watch_before
+        self._watched_machine = WatchedMachine(byteorder, watch_before, port.load_targets)
         self._images = images
         self._start_state = StartState(images.entry, variant)
         self._console = console
@@ -64,7 +68,7 @@ class EmulatorBackend:
         self.on_delivered: OnDelivered = lambda _: None
         self._memory = PhysicalMemory((Region(0, memory_size, "ram"), *port.regions))
         self.regions = self._memory.regions
-        self._inserted: set[tuple[BreakpointKind, int, int]] = set()
+        self._inserted: dict[tuple[BreakpointKind, int, int], HitTest | None] = {}
         self._slice = 20_000
         self.reset()
 
@@ -87,16 +91,17 @@ class EmulatorBackend:
         for address, data in self._images.segments:
             self._memory.write(address, data)
         self._port.reset(self._engine, self._start_state, self._memory.write)
-        for kind, address, length in self._inserted:
-            self._arm(kind, address, length)
+        for (kind, address, length), test in self._inserted.items():
+            self._arm(kind, address, length, test)
 
     def _hook(self) -> None:
         engine = self._engine
         self._events = Events(engine)
         self._arming = Arming(engine, self._on_breakpoint, self._port.marked, self._read_code)
         self._code = CodePoints(self._arming)
+        self._fence = Fence(engine, self._on_outside, self._arming.invalidate)
         self._watching = Watching(
-            engine, self.translate, self.read_virtual, self._arming.invalidate, self._port.load_targets
+            engine, self.translate, self._memory, self._arming.invalidate, self._watched_machine
         )
         self._port.connect(engine, self)
 
@@ -187,27 +192,26 @@ class EmulatorBackend:
 
     # -- breakpoints ---------------------------------------------------------------------------------
 
-    def insert(self, kind: BreakpointKind, address: int, length: int) -> None:
+    def insert(self, kind: BreakpointKind, address: int, length: int, test: HitTest | None = None) -> None:
         """Arm a breakpoint of any kind; nothing in the guest changes, and none is limited in number."""
         if kind is BreakpointKind.SOFTWARE:
             self.read_virtual(address, 1)
-        self._arm(kind, address, length)
-        self._inserted.add((kind, address, length))
+        self._arm(kind, address, length, test)
+        self._inserted[kind, address, length] = test
 
-    def _arm(self, kind: BreakpointKind, address: int, length: int) -> None:
+    def _arm(self, kind: BreakpointKind, address: int, length: int, test: HitTest | None) -> None:
         if kind.is_watch:
-            self._watching.insert(WatchKey(Owner.DEBUGGER, kind, address, length))
+            self._watching.insert(WatchKey(Owner.DEBUGGER, kind, address, length), test)
         else:
-            self._code.add(address)
+            self._code.add(address, kind, test)
 
     def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Disarm it."""
-        self._inserted.discard((kind, address, length))
+        self._inserted.pop((kind, address, length), None)
         if kind.is_watch:
             self._watching.remove(WatchKey(Owner.DEBUGGER, kind, address, length))
-            return
-        if not any(where == address and not other.is_watch for other, where, _ in self._inserted):
-            self._code.discard(address)
+        else:
+            self._code.discard(address, kind)
 
     # -- running -------------------------------------------------------------------------------------
 
@@ -221,8 +225,10 @@ class EmulatorBackend:
             stop = self._run(1, pc)
         return stop or Stop(StopKind.STEP, self.pc(), reason="one instruction executed")
 
-    def resume(self, wake: int | None, fresh: bool) -> Stop | None:
+    def resume(self, wake: int | None, fresh: bool, within: range | None = None) -> Stop | None:
         """Run in slices until a stop, or until ``wake`` is readable."""
+        if within is not None:
+            return self._run_within(within, wake, fresh)
         if fresh:
             pc = self.pc()
             self._code.debugger_told = pc if pc in self._code else None
@@ -231,6 +237,9 @@ class EmulatorBackend:
                 stop = self._run_muted()
             if stop is not None:
                 return stop
+        return self._run_slices(wake)
+
+    def _run_slices(self, wake: int | None) -> Stop | None:
         poll = select.poll()
         if wake is not None:
             poll.register(wake, select.POLLIN | select.POLLHUP)
@@ -242,6 +251,22 @@ class EmulatorBackend:
             self._adapt(perf_counter() - start)
             if wake is not None and poll.poll(0):
                 return None
+
+    def _run_within(self, within: range, wake: int | None, fresh: bool) -> Stop | None:
+        """A few single steps, which nearly always suffice; then behind a fence."""
+        for _ in range(STEPS_BEFORE_FENCE):
+            pc = self.pc()
+            if not fresh and self._code.stops(pc):
+                return self._breakpoint_stop(pc)
+            fresh = False
+            stop = self.step()
+            if stop.kind is not StopKind.STEP or stop.pc not in within:
+                return stop
+        with self._fence.around(within):
+            return self._run_slices(wake)
+
+    def _on_outside(self, address: int) -> None:
+        self._events.stop(Stop(StopKind.STEP, address, reason="left the range that is stepped through"))
 
     def _adapt(self, seconds: float) -> None:
         factor = min(2.0, max(0.5, SLICE_SECONDS / max(seconds, 1e-9)))
@@ -276,7 +301,8 @@ class EmulatorBackend:
             return self._on_exception(raised)
         stop = self._events.take_stop()
         if stop is not None:
-            return stop if stop.kind is StopKind.BREAKPOINT else replace(stop, pc=self.pc())
+            known = stop.kind in (StopKind.BREAKPOINT, StopKind.STEP)
+            return stop if known else replace(stop, pc=self.pc())
         if self._guest_reached:
             points, self._guest_reached = self._guest_reached, []
             return self._raise_debug(points)
@@ -294,7 +320,7 @@ class EmulatorBackend:
         undo = hits[0].undo
         if undo is not None:
             self._write_virtual(*undo)
-        if not self._watch_before:
+        if not self._watched_machine.watch_before:
             return self._complete(hits)
         ours = _debuggers(hits)
         return self._watch_stop(ours[0]) if ours else self._raise_debug(self._points_of(hits))
@@ -316,7 +342,8 @@ class EmulatorBackend:
         self._raised = False
         other = self._run_muted()
         hits += self._watching.take_passed()
-        ours, points = _debuggers(hits), self._points_of(hits)
+        points = self._points_of(hits)
+        ours = [hit for hit in _debuggers(hits) if hit.test is None or hit.test.stops()]
         # After the instruction: a single step of the guest's own would clear these status bits again.
         exception = self._port.debug_exception(self._engine, points, self.read_physical) if points else None
         if other is not None:
@@ -415,11 +442,15 @@ class EmulatorBackend:
         self._code.set_guest(point for point in points if not point.kind.is_watch)
         self._guest_points = tuple(points)
 
+    def _breakpoint_stop(self, address: int) -> Stop:
+        reason = f"breakpoint at {address:#x}"
+        return Stop(StopKind.BREAKPOINT, address, reason=reason, address=address)
+
     def _on_breakpoint(self, address: int) -> None:
+        self._pages.clear()  # a test may look at memory, and the guest has run since
         points = self._code.reached(address)
         if points is None:
-            reason = f"breakpoint at {address:#x}"
-            self._events.stop(Stop(StopKind.BREAKPOINT, address, reason=reason, address=address))
+            self._events.stop(self._breakpoint_stop(address))
         elif points:
             self._guest_reached = points
             self._engine.emu_stop()
@@ -437,7 +468,9 @@ class EmulatorBackend:
 
 
 def _debuggers(hits: list[WatchHit]) -> list[WatchHit]:
-    return [hit for hit in hits if hit.key.owner is Owner.DEBUGGER]
+    """Its hits, one of each watchpoint."""
+    first = {hit.key: hit for hit in reversed(hits) if hit.key.owner is Owner.DEBUGGER}
+    return [hit for hit in hits if first.get(hit.key) is hit]
 
 
 def _guest_key(point: GuestPoint) -> WatchKey:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.emulator import GuestPoint
+from kvmgdb.backends.base import HitTest
 from kvmgdb.backends.emulator.arming import Arming
 
 
@@ -17,7 +19,7 @@ class CodePoints:
 
     def __init__(self, arming: Arming) -> None:
         self._arming = arming
-        self._debugger: set[int] = set()
+        self._debugger: dict[int, dict[BreakpointKind, HitTest | None]] = {}
         self._guest: dict[int, list[GuestPoint]] = {}
         self.debugger_told: int | None = None
         """An instruction at which the debugger's breakpoint lets pass, once."""
@@ -27,20 +29,28 @@ class CodePoints:
     def __contains__(self, address: int) -> bool:
         return address in self._debugger
 
-    def add(self, address: int) -> None:
-        """Set one of the debugger's."""
-        self._debugger.add(address)
+    def add(self, address: int, kind: BreakpointKind, test: HitTest | None) -> None:
+        """Set one of the debugger's; one of either kind may be at an address."""
+        self._debugger.setdefault(address, {})[kind] = test
         self._arming.add(address)
 
-    def discard(self, address: int) -> None:
+    def discard(self, address: int, kind: BreakpointKind) -> None:
         """Take it out."""
-        self._debugger.discard(address)
-        if address not in self._guest:
-            self._arming.discard(address)
+        here = self._debugger.get(address, {})
+        here.pop(kind, None)
+        if not here:
+            self._debugger.pop(address, None)
+            if address not in self._guest:
+                self._arming.discard(address)
+
+    def stops(self, address: int) -> bool:
+        """Whether the debugger wants to know of ``address``.  Every test there is asked."""
+        here = self._debugger.get(address)
+        return here is not None and any([test is None or test.stops() for test in here.values()])
 
     def set_guest(self, points: Iterable[GuestPoint]) -> None:
         """Set the guest's, in place of those it had."""
-        for address in self._guest.keys() - self._debugger:
+        for address in self._guest.keys() - self._debugger.keys():
             self._arming.discard(address)
         self._guest = {}
         for point in points:
@@ -48,10 +58,10 @@ class CodePoints:
             self._arming.add(point.address)
 
     def reached(self, address: int) -> list[GuestPoint] | None:
-        """The guest is about to execute ``address``: None for the debugger's breakpoint, else the
+        """The guest is about to execute ``address``: None where that is for the debugger, else the
         guest's own points there.
         """
-        if address in self._debugger and address != self.debugger_told:
+        if address != self.debugger_told and self.stops(address):
             return None
         self.debugger_told = None
         theirs = self._guest.get(address, []) if address != self.guest_told else []

@@ -14,16 +14,18 @@ once more with the hooks muted gives the state an x86 one reports.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from unicorn import unicorn_const as uc
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.emulator import Engine
+from kvmgdb.arch.registers import ByteOrder
 from kvmgdb.backends.emulator.hooks import SharedHook, memory_hook
 from kvmgdb.backends.emulator.registers import Batch
-from kvmgdb.backends.memory import Translate, pieces
+from kvmgdb.backends.base import HitTest
+from kvmgdb.backends.memory import PhysicalMemory, Translate, pieces
 from kvmgdb.errors import MemoryFault
 
 WIDEST_ACCESS = 8
@@ -38,6 +40,17 @@ _KINDS = {
     BreakpointKind.READ: (False, True),
     BreakpointKind.ACCESS: (True, True),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedMachine:
+    """What must be known of the machine."""
+
+    byteorder: ByteOrder
+    watch_before: bool
+    """Whether a watchpoint is reported before the access is done."""
+    load_targets: Sequence[int]
+    """Engine numbers of the registers a load may have changed already when the engine stops at it."""
 
 
 class Owner(Enum):
@@ -66,11 +79,14 @@ class WatchHit:
     """First watched byte that was touched."""
     undo: tuple[int, bytes] | None
     """Virtual address and bytes to put back; None for a read."""
+    test: HitTest | None
+    """What is still to be asked."""
 
 
 @dataclass(slots=True)
 class _Watch:
     key: WatchKey
+    test: HitTest | None
     ranges: list[tuple[int, int, int]] = field(default_factory=list)
     """(virtual start, physical start, length) of what is hooked."""
     hooks: list[tuple[SharedHook, int]] = field(default_factory=list)
@@ -94,21 +110,21 @@ class Watching:
         self,
         engine: Engine,
         translate: Translate,
-        read: Callable[[int, int], bytes],
+        memory: PhysicalMemory,
         invalidate: Callable[[], None],
-        load_targets: Sequence[int],
+        machine: WatchedMachine,
     ) -> None:
         self._engine = engine
         self._translate = translate
-        self._read = read
+        self._memory = memory
+        self._machine = machine
         self._invalidate = invalidate
         self._writes = memory_hook(engine, uc.UC_HOOK_MEM_WRITE, self._on_write)
         self._reads = memory_hook(engine, uc.UC_HOOK_MEM_READ, self._on_read)
         self._watches: dict[WatchKey, _Watch] = {}
         self._hits: list[WatchHit] = []
         self._vain_calls = 0
-        self._load_targets = Batch(engine, load_targets)
-        self._load_target_numbers = load_targets
+        self._load_targets = Batch(engine, machine.load_targets)
         self._before_load: list[int] = []
         self._passed: list[WatchHit] = []
         self.muted = False
@@ -121,7 +137,7 @@ class Watching:
         """
         hits, self._hits = self._hits, []
         if hits and hits[0].undo is None:
-            for number, value in zip(self._load_target_numbers, self._before_load, strict=True):
+            for number, value in zip(self._machine.load_targets, self._before_load, strict=True):
                 self._engine.reg_write(number, value)
         return hits
 
@@ -132,8 +148,8 @@ class Watching:
         passed, self._passed = self._passed, []
         return passed
 
-    def insert(self, key: WatchKey) -> None:
-        """Watch.
+    def insert(self, key: WatchKey, test: HitTest | None = None) -> None:
+        """Watch; ``test`` is asked at each access.
 
         Raises:
             MemoryFault: part of the range is not mapped.
@@ -141,11 +157,11 @@ class Watching:
         known = self._watches.get(key)
         ranges = list(pieces(key.address, key.length, self._translate))
         if known is not None and known.ranges[-len(ranges) :] == ranges:
-            known.active = True
+            known.active, known.test = True, test
             return
         if known is not None:
             self._drop(key)  # the guest has mapped other memory there since
-        watch = _Watch(key, self._margin(key.address) + ranges)
+        watch = _Watch(key, test, self._margin(key.address) + ranges)
         writes, reads = _KINDS[key.kind]
         for hook in [self._writes] * writes + [self._reads] * reads:
             watch.hooks += [(hook, hook.add(p, p + size - 1)) for _, p, size in watch.ranges]
@@ -178,16 +194,16 @@ class Watching:
         self._invalidate()
 
     def _on_write(
-        self, _engine: Engine, _access: int, address: int, size: int, _value: int, _key: int
+        self, _engine: Engine, _access: int, address: int, size: int, value: int, _key: int
     ) -> None:
-        self._on_access(address, size, 0)
+        self._on_access(address, size, 0, value)
 
     def _on_read(
         self, _engine: Engine, _access: int, address: int, size: int, _value: int, _key: int
     ) -> None:
-        self._on_access(address, size, 1)
+        self._on_access(address, size, 1, None)
 
-    def _on_access(self, physical: int, size: int, direction: int) -> None:
+    def _on_access(self, physical: int, size: int, direction: int, written: int | None) -> None:
         """``direction`` indexes :data:`_KINDS`.  The engine calls once per hook that covers the access;
         the first call finds everything, since the engine does not stop in between.
         """
@@ -196,13 +212,37 @@ class Watching:
         found = self._touched(physical, size, direction)
         if self.muted:
             self._passed += found
-        elif found:
-            self._hits = found
+            return
+        if not found:
+            self._vain_calls += 1  # the slice goes on: to stop here would leave an instruction half done
+            return
+        self._hits = self._ask(found, physical, size, written)
+        if self._hits:
             if direction == 1:
                 self._before_load = self._load_targets.read()
             self._engine.emu_stop()
-        else:
-            self._vain_calls += 1  # the slice goes on: to stop here would leave an instruction half done
+
+    def _ask(self, hits: list[WatchHit], physical: int, size: int, written: int | None) -> list[WatchHit]:
+        """Those whose test does not say no.  A test of registers waits where the debugger is told after the
+        instruction; any other is asked at once, with memory as the access leaves it.
+        """
+        early = [hit for hit in hits if hit.test is not None and not self._waits(hit.test)]
+        if not early:
+            return hits
+        before = self._memory.read(physical, size)
+        if written is not None:
+            after = (written & ((1 << 8 * size) - 1)).to_bytes(size, self._machine.byteorder)
+            self._memory.write(physical, after)
+        wanted = {hit.key for hit in early if hit.test is not None and hit.test.stops()}
+        self._memory.write(physical, before)
+        return [
+            replace(hit, test=None) if hit.key in wanted else hit
+            for hit in hits
+            if hit.key in wanted or hit not in early
+        ]
+
+    def _waits(self, test: HitTest) -> bool:
+        return test.reads_registers and not self._machine.watch_before
 
     def _touched(self, physical: int, size: int, direction: int) -> list[WatchHit]:
         hits = []
@@ -212,6 +252,6 @@ class Watching:
             found = watch.touched(physical, size)
             if found is not None:
                 address, first = found
-                undo = (address, self._read(address, size)) if direction == 0 else None
-                hits.append(WatchHit(watch.key, first, undo))
+                undo = (address, self._memory.read(physical, size)) if direction == 0 else None
+                hits.append(WatchHit(watch.key, first, undo, watch.test))
         return hits

@@ -1,0 +1,71 @@
+"""What a hit comes to: conditions that are evaluated here, commands that are run here.
+
+A backend asks at every hit, while the guest stands there, so that a condition that is false costs no stop.
+GDB manual, "Packets" (``Z0``: ``cond_list``, ``cmd_list``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kvmgdb.backends.base import HitTest
+from kvmgdb.breakpoints import Breakpoint
+from kvmgdb.conditions.machine import EvaluationError
+from kvmgdb.errors import MemoryFault, RspError
+from kvmgdb.guest import Guest
+
+
+@dataclass(slots=True)
+class HitMachine:
+    """The guest at a hit, as expressions see it (:class:`kvmgdb.conditions.machine.PrintingMachine`)."""
+
+    guest: Guest
+    say: Callable[[bytes], None]
+    """Shows what commands print."""
+    variables: dict[int, int] = field(default_factory=dict)
+
+    def register(self, number: int) -> int:
+        """One register by gdb's number."""
+        register = self.guest.arch.registers.by_number.get(number)
+        if register is None:
+            raise RspError(f"there is no register number {number}")
+        [value] = self.guest.backend.read_registers((register.name,))
+        return value & ((1 << register.bits) - 1)
+
+    def read(self, address: int, length: int) -> bytes:
+        """Memory as the guest sees it."""
+        data = self.guest.read_code(address, length)
+        if len(data) != length:
+            raise MemoryFault(f"nothing is mapped at address {address + len(data):#x}")
+        return data
+
+    def print(self, text: bytes) -> None:
+        """Show text to the debugger's user."""
+        self.say(text)
+
+
+def hit_test(point: Breakpoint, machine: HitMachine) -> HitTest | None:
+    """What the backend asks at each hit of ``point``; None where each of them is a stop."""
+    if not point.conditions and not point.commands:
+        return None
+    expressions = (*point.conditions, *point.commands)
+    return HitTest(
+        lambda: _stops(point, machine), any(expression.registers for expression in expressions)
+    )
+
+
+def _stops(point: Breakpoint, machine: HitMachine) -> bool:
+    """A breakpoint with commands does them and goes on, as one that only prints; an error stops."""
+    try:
+        if point.conditions and not any([c.evaluate(machine) for c in point.conditions]):
+            point.passed += 1
+            return False
+        for command in point.commands:
+            command.run(machine)
+    except EvaluationError as problem:
+        point.problem = str(problem)
+        return True
+    if point.commands:
+        point.hits += 1
+    return not point.commands
