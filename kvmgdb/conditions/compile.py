@@ -182,7 +182,6 @@ def _bound_loop(last: Instruction, writer: Writer) -> None:
             f"if at == {last.operand}:",
             f" left -= {back}",
             f" if left < 0: raise EvaluationError({problem!r})",
-            " continue",
         ]
 
 

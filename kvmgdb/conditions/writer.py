@@ -42,8 +42,6 @@ class Writer:
         """Push a result; one that may leave the bounds of 64 bits is brought back into them."""
         if low >= -MASK and high <= MASK:
             self.stack.append(self.assign(text, low, high))
-        elif low == high:
-            self.stack.append(constant(low & MASK))
         else:
             self.stack.append(self.assign(f"({text}) & {MASK}", *ANY))
 
