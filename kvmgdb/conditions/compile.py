@@ -18,9 +18,10 @@ from typing import Any, Final
 
 from kvmgdb.arch.registers import ByteOrder
 from kvmgdb.conditions.check import Checked, Instruction, check
-from kvmgdb.conditions.emit import ANY, Writer
+from kvmgdb.conditions.emit import emit
 from kvmgdb.conditions.machine import EvaluationError, Machine, PrintingMachine
 from kvmgdb.conditions.values import Value
+from kvmgdb.conditions.writer import ANY, Writer
 from kvmgdb.errors import RspError
 
 MAX_BACK: Final = 1 << 16
@@ -147,7 +148,7 @@ def _block_lines(block: list[Instruction], depth: int, writer: Writer) -> list[s
     writer.lines = []
     writer.stack = [Value(f"s{index}", *ANY) for index in range(depth)]
     for instruction in block[:-1]:
-        writer.emit(instruction)
+        emit(writer, instruction)
     last = block[-1]
     if last.opcode.name == "end":
         result = writer.unsigned(writer.pop()).text if writer.stack else "0"
@@ -158,7 +159,7 @@ def _block_lines(block: list[Instruction], depth: int, writer: Writer) -> list[s
         writer.lines.append(f"at = {last.operand} if {condition} else {last.following}")
     else:
         if last.opcode.name != "goto":
-            writer.emit(last)
+            emit(writer, last)
         writer.lines.append(f"at = {last.targets[0]}")
     _keep_stack(writer)
     _bound_loop(last, writer)
@@ -181,7 +182,6 @@ def _bound_loop(last: Instruction, writer: Writer) -> None:
             f"if at == {last.operand}:",
             f" left -= {back}",
             f" if left < 0: raise EvaluationError({problem!r})",
-            " continue",
         ]
 
 

@@ -1,83 +1,25 @@
 """From instructions to lines of Python.
 
-The stack exists only while compiling: an element is the name of a Python variable or a number, so that
-``dup``, ``swap`` and their like cost nothing at a hit.  Whatever may fail (reading, dividing) is a line of
-its own, in the order of the bytecode.
+Whatever may fail (reading, dividing) is a line of its own, in the order of the bytecode; so an expression
+fails where it would have failed instruction by instruction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from kvmgdb.conditions.check import Instruction
-from kvmgdb.conditions.formats import Format, FormatError, parse_format
+from kvmgdb.conditions.formats import FormatError, parse_format
 from kvmgdb.conditions.values import BITS, MASK, SIGN, Value, constant, extended, sign_extended, signed_bounds
+from kvmgdb.conditions.writer import ANY, Writer
 
-ANY: Final = (0, MASK)
 BOOL: Final = (0, 1)
 
 
-@dataclass(slots=True)
-class Writer:
-    """The lines of one expression, and what it uses."""
-
-    long_size: int
-    lines: list[str] = field(default_factory=list)
-    stack: list[Value] = field(default_factory=list)
-    registers: set[int] = field(default_factory=set)
-    formats: list[Format] = field(default_factory=list)
-    reads_memory: bool = False
-    _names: int = 0
-
-    def assign(self, text: str, low: int, high: int) -> Value:
-        """A new element; no line where it is known beforehand."""
-        if low == high:
-            return constant(low)
-        self._names += 1
-        name = f"t{self._names}"
-        self.lines.append(f"{name} = {text}")
-        return Value(name, low, high)
-
-    def push(self, text: str, low: int, high: int) -> None:
-        """Push a result; one that may leave the bounds of 64 bits is brought back into them."""
-        if low >= -MASK and high <= MASK:
-            self.stack.append(self.assign(text, low, high))
-        elif low == high:
-            self.stack.append(constant(low & MASK))
-        else:
-            self.stack.append(self.assign(f"({text}) & {MASK}", *ANY))
-
-    def unsigned(self, value: Value) -> Value:
-        """The same element, from 0 to 2^64 - 1."""
-        if value.is_unsigned:
-            return value
-        if value.constant is not None:
-            return constant(value.constant & MASK)
-        return self.assign(f"{value.text} & {MASK}", *ANY)
-
-    def signed(self, value: Value) -> Value:
-        """The same element, from -2^63 to 2^63 - 1."""
-        if value.is_signed:
-            return value
-        value = self.unsigned(value)
-        if value.constant is not None:
-            return constant(sign_extended(value.constant, BITS))
-        return self.assign(extended(value.text, BITS), *signed_bounds(BITS))
-
-    def pop(self) -> Value:
-        """The top element."""
-        return self.stack.pop()
-
-    def pop_two(self, form: Callable[[Value], Value] = lambda value: value) -> tuple[Value, Value]:
-        """The element below the top, and the top, in a form."""
-        top = form(self.stack.pop())
-        return form(self.stack.pop()), top
-
-    def emit(self, instruction: Instruction) -> None:
-        """Write one instruction that is neither a jump nor an end."""
-        _WRITERS[instruction.opcode.name](self, instruction)
+def emit(writer: Writer, instruction: Instruction) -> None:
+    """Write one instruction that is neither a jump nor an end."""
+    _EMITTERS[instruction.opcode.name](writer, instruction)
 
 
 Emit = Callable[[Writer, Instruction], None]
@@ -266,7 +208,7 @@ def _print(writer: Writer, instruction: Instruction) -> None:
     writer.formats.append(form)
 
 
-_WRITERS: dict[str, Emit] = {
+_EMITTERS: dict[str, Emit] = {
     "add": _arithmetic("+", lambda a, b: (a.low + b.low, a.high + b.high)),
     "sub": _arithmetic("-", lambda a, b: (a.low - b.high, a.high - b.low)),
     "mul": _arithmetic("*", _product_bounds),

@@ -27,6 +27,21 @@ def test_every_place(gdb: Gdb) -> None:
     assert gdb.number("$numfound") == 3
 
 
+def test_bytes_the_protocol_itself_uses(gdb: Gdb) -> None:
+    gdb.run("set var *(unsigned char[4] *)0x400123 = {0x7d, 0x24, 0x2a, 0x23}")
+
+    assert "0x400123" in gdb.run("find /b 0x400000, +0x1000, 0x7d, 0x24, 0x2a, 0x23")
+
+
+def test_what_is_before_the_end_of_memory(gdb: Gdb) -> None:
+    gdb.run("set var *(unsigned *)0xfffffc = 0x12345678")
+
+    answer = gdb.run("find /w 0xff0000, +0x1000000, 0x12345678")
+
+    assert "0xfffffc" in answer
+    assert "1 pattern found" in answer
+
+
 def test_nothing(gdb: Gdb) -> None:
     assert "Pattern not found" in gdb.run("find /w 0x400000, +0x100000, 0x12345678")
 
