@@ -42,6 +42,11 @@ class Console:
         if byte == 0x0A or len(self._line) >= 512:
             self.flush()
 
+    def text(self, text: bytes) -> None:
+        """Take some bytes."""
+        for byte in text:
+            self.put(byte)
+
     def flush(self) -> None:
         """Show what has come so far."""
         if self._line:
@@ -62,7 +67,11 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None]) -> None:
     console = Console(lambda data: os.write(sys.stderr.fileno(), data))
     backend = start_backend(config, plugins, arch, images, console)
     session = Session(
-        Guest(arch, backend), config.policy, plugins.monitor_commands, console_flush=console.flush
+        Guest(arch, backend),
+        config.policy,
+        plugins.monitor_commands,
+        console_flush=console.flush,
+        say=console.text,
     )
     with ExitStack() as cleanup:
         cleanup.callback(backend.close)

@@ -58,13 +58,15 @@ class BreakpointTable:
         return self._points.get(self._key(kind, address, length))
 
     def add(self, point: Breakpoint) -> None:
-        """Take in one that is armed."""
-        self._points[self._key(point.kind, point.address, point.length)] = point
-        if not point.kind.is_watch:
+        """Take it in; one that is there already stays once."""
+        key = self._key(point.kind, point.address, point.length)
+        is_new = key not in self._points
+        self._points[key] = point
+        if is_new and not point.kind.is_watch:
             self._code.setdefault(point.address, []).append(point)
 
     def remove(self, point: Breakpoint) -> None:
-        """Forget one that is disarmed."""
+        """Forget one."""
         del self._points[self._key(point.kind, point.address, point.length)]
         if not point.kind.is_watch:
             here = self._code[point.address]
@@ -76,11 +78,11 @@ class BreakpointTable:
         """The code breakpoints at ``address``."""
         return self._code.get(address, [])
 
-    def armed_elsewhere(self, point: Breakpoint) -> bool:
-        """Whether another breakpoint needs the same arming."""
-        return any(
-            other is not point and other.armed_as is point.armed_as for other in self.at(point.address)
-        )
+    def sharing(self, point: Breakpoint) -> list[Breakpoint]:
+        """All that ask the backend for the same: ``point``, where it is in the table, and others."""
+        if point.kind.is_watch:
+            return [known] if (known := self.get(point.kind, point.address, point.length)) else []
+        return [other for other in self.at(point.address) if other.armed_as is point.armed_as]
 
     @staticmethod
     def _key(kind: BreakpointKind, address: int, length: int) -> Key:

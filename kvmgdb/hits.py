@@ -6,7 +6,7 @@ GDB manual, "Packets" (``Z0``: ``cond_list``, ``cmd_list``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kvmgdb.backends.base import HitTest
@@ -45,20 +45,19 @@ class HitMachine:
         self.say(text)
 
 
-def hit_test(point: Breakpoint, machine: HitMachine) -> HitTest | None:
-    """What the backend asks at each hit of ``point``; None where each of them is a stop."""
-    if not point.conditions and not point.commands:
+def hit_test(points: Sequence[Breakpoint], machine: HitMachine) -> HitTest | None:
+    """What the backend asks at each hit of what stands for all of ``points``; None where each is a stop."""
+    if not all(point.conditions or point.commands for point in points):
         return None
-    expressions = (*point.conditions, *point.commands)
-    return HitTest(
-        lambda: _stops(point, machine), any(expression.registers for expression in expressions)
-    )
+    registers = [condition.registers for point in points for condition in point.conditions]
+    registers += [command.registers for point in points for command in point.commands]
+    return HitTest(lambda: True in [_stops(point, machine) for point in points], any(registers))
 
 
 def _stops(point: Breakpoint, machine: HitMachine) -> bool:
     """A breakpoint with commands does them and goes on, as one that only prints; an error stops."""
     try:
-        if point.conditions and not any([c.evaluate(machine) for c in point.conditions]):
+        if point.conditions and not any(c.evaluate(machine) for c in point.conditions):
             point.passed += 1
             return False
         for command in point.commands:

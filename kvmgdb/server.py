@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from binascii import hexlify
 from collections import deque
 
 from kvmgdb.arch.stops import Signal, Stop, StopKind
@@ -40,7 +41,7 @@ class Server:
 
     def _is_over(self, leave: Leave | None) -> bool:
         session = self._session
-        session.drop_breakpoints()
+        session.drop_breakpoints(keep_persistent=True)
         if leave is None and session.state is not State.ENDED:
             self._clean_up()
         on_disconnect = session.policy.on_disconnect
@@ -89,6 +90,17 @@ class Conversation:
 
     def hold(self) -> Leave | None:
         """Talk until the debugger leaves; None where the connection just ended."""
+        alone, self._session.say = self._session.say, self._say
+        try:
+            return self._talk()
+        finally:
+            self._session.say = alone
+
+    def _say(self, text: bytes) -> None:
+        """Have the debugger show text while the guest runs (GDB manual, "Stop Reply Packets": ``O``)."""
+        self._connection.send(framing.encode(b"O" + hexlify(text)))
+
+    def _talk(self) -> Leave | None:
         while self._read():
             while self._events:
                 outcome = self._on_event(self._events.popleft())
@@ -127,10 +139,10 @@ class Conversation:
         match self._guarded(payload):
             case Reply(reply):
                 self._answer(reply, ack)
-            case Run(step):
+            case Run() as run:
                 if ack:
                     self._connection.send(ack)
-                stop = self._run(step)
+                stop = self._run(run)
                 if stop is None:
                     self._session.move(Trigger.STOP)
                     return None  # the connection is gone: the next read says so
@@ -159,15 +171,15 @@ class Conversation:
         self._last_frame = framing.encode(payload)
         self._connection.send(ack + self._last_frame)
 
-    def _run(self, step: bool) -> Stop | None:
+    def _run(self, run: Run) -> Stop | None:
         """Run the guest; None if the debugger vanished meanwhile."""
         backend = self._session.guest.backend
         try:
             fresh = True
             while not self._take_interrupt():
-                if step:
+                if run.step:
                     return backend.step()
-                stop = backend.resume(self._connection.fd, fresh)
+                stop = backend.resume(self._connection.fd, fresh, run.within)
                 if stop is not None:
                     return stop
                 fresh = False

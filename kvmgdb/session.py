@@ -19,9 +19,10 @@ from enum import Enum
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.monitor import MonitorCommand
 from kvmgdb.arch.stops import GuestException, Signal, Stop, StopKind
-from kvmgdb.breakpoints import BreakpointTable
+from kvmgdb.breakpoints import Breakpoint, BreakpointTable
 from kvmgdb.errors import RspError
 from kvmgdb.guest import Guest
+from kvmgdb.hits import HitMachine, hit_test
 from kvmgdb.policy import Policy, UnclaimedExits
 from kvmgdb.rsp import replies
 from kvmgdb.traps import WrittenTraps
@@ -86,6 +87,8 @@ class Run:
     """Run the guest; the answer is the stop."""
 
     step: bool
+    within: range | None = None
+    """Step until the program counter is no longer in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +145,15 @@ class Session:
     traps: WrittenTraps = field(init=False)
     refusals: list[str] = field(default_factory=list)
     """Why breakpoints were refused since the guest ran last: gdb 13 does not show the reason it is given."""
+    say: Callable[[bytes], None] = lambda text: None
+    """Shows the debugger's user what a breakpoint's commands print."""
+    _machine: HitMachine = field(init=False)
     _trapped: bytes | None = None
     """The trap instruction the guest stands on since the last stop, not set by anybody here."""
 
     def __post_init__(self) -> None:
         """Have the backend ask this session whose an exception is."""
+        self._machine = HitMachine(self.guest, lambda text: self.say(text))
         self.traps = WrittenTraps(self.guest.arch.breakpoints)
         self.guest.backend.hand_back = self._hand_back
         self.guest.backend.on_delivered = self._on_delivered
@@ -167,6 +174,7 @@ class Session:
         self.features = frozenset()
         self.acks = True
         self.refusals.clear()
+        self.drop_breakpoints()
         self.guest.physical = False
         if self.state is not State.ENDED:
             self.state = State.HALTED
@@ -260,11 +268,40 @@ class Session:
                 return [b"%b:" % name.encode("ascii")]
         return []
 
-    def drop_breakpoints(self) -> None:
-        """Take out every breakpoint: the debugger that set them is gone."""
-        for point in list(self.points):
+    def arm(self, point: Breakpoint) -> None:
+        """Take a breakpoint into the table and have the backend arm it.
+
+        Raises:
+            RspError: it cannot be armed; the table is as before.
+        """
+        is_new = self.points.get(point.kind, point.address, point.length) is None
+        self.points.add(point)
+        try:
+            self._insert(point)
+        except RspError:
+            if is_new:
+                self.points.remove(point)
+            raise
+
+    def _insert(self, point: Breakpoint) -> None:
+        test = hit_test(self.points.sharing(point), self._machine)
+        self.guest.backend.insert(point.armed_as, point.address, point.length, test)
+
+    def disarm(self, point: Breakpoint) -> None:
+        """Take it out."""
+        self.points.remove(point)
+        if self.points.sharing(point):
+            self._insert(point)
+        else:
             self.guest.backend.remove(point.armed_as, point.address, point.length)
-            self.points.remove(point)
+
+    def drop_breakpoints(self, *, keep_persistent: bool = False) -> None:
+        """Take out the breakpoints of a debugger that is gone.  Those with commands that it wants to go on
+        without it may stay until the next one comes (gdb's ``set disconnected-dprintf``).
+        """
+        for point in list(self.points):
+            if not (keep_persistent and point.persist and point.commands):
+                self.disarm(point)
 
     def take_out_traps(self) -> int:
         """Put back what was under the traps of a gdb that is gone and cannot do it; how many there were.

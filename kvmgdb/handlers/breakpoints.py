@@ -32,19 +32,20 @@ def insert(session: Session, packet: packets.InsertBreakpoint) -> Reply:
 def _set(session: Session, packet: packets.InsertBreakpoint, decision: Decision) -> None:
     _check(session, packet)
     conditions, commands = _expressions(session, packet)
+    known = session.points.get(packet.kind, packet.address, packet.length)
     # gdb manual: inserting a breakpoint twice is one breakpoint
-    point = session.points.get(packet.kind, packet.address, packet.length) or _arm(session, packet, decision)
+    point = known or Breakpoint(
+        packet.kind, packet.address, packet.length, _armed_as(session, packet, decision)
+    )
     point.conditions, point.commands, point.persist = conditions, commands, packet.persist
+    session.arm(point)
 
 
-def _arm(session: Session, packet: packets.InsertBreakpoint, decision: Decision) -> Breakpoint:
+def _armed_as(session: Session, packet: packets.InsertBreakpoint, decision: Decision) -> BreakpointKind:
     kind = BreakpointKind.HARDWARE if decision is Decision.PROMOTE else packet.kind
     if session.policy.software_breakpoints is SoftwareBreakpoints.HARDWARE:
         _check_slots(session, (kind, packet.address, packet.length if kind.is_watch else 1))
-    session.guest.backend.insert(kind, packet.address, packet.length)
-    point = Breakpoint(packet.kind, packet.address, packet.length, kind)
-    session.points.add(point)
-    return point
+    return kind
 
 
 def _expressions(
@@ -64,8 +65,6 @@ def _expressions(
 
 
 def _check(session: Session, packet: packets.InsertBreakpoint) -> None:
-    if packet.kind.is_watch and (packet.conditions or packet.commands):
-        raise RspError(f"a {packet.kind.label} takes no conditions and no commands")
     problem = session.guest.arch.breakpoints.kind_error(packet.kind, packet.address, packet.length)
     if problem is None and packet.kind.is_watch and packet.length > MAX_WATCH:
         problem = (
@@ -94,11 +93,9 @@ def remove(session: Session, packet: packets.RemoveBreakpoint) -> Reply:
         return Reply(replies.EMPTY)
     point = session.points.get(packet.kind, packet.address, packet.length)
     if point is not None:
-        if point.kind.is_watch or not session.points.armed_elsewhere(point):
-            session.guest.backend.remove(point.armed_as, point.address, point.length)
-        session.points.remove(point)
+        session.disarm(point)
     return Reply(replies.OK)
 
 
 HANDLERS = {packets.InsertBreakpoint: insert, packets.RemoveBreakpoint: remove}
-FEATURES = ("swbreak+", "hwbreak+")
+FEATURES = ("swbreak+", "hwbreak+", "ConditionalBreakpoints+", "BreakpointCommands+")

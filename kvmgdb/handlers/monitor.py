@@ -89,6 +89,8 @@ def _policy(session: Session, _rest: str) -> str:
 def _breakpoints(session: Session, _rest: str) -> str:
     lines = [
         f"{point.address:#018x}  {point.kind.label:<21}  {point.hits} hits"
+        + (f", {point.passed} times its condition was false" if point.conditions else "")
+        + (f", an expression failed: {point.problem}" if point.problem else "")
         + (f", {point.length} bytes" if point.kind.is_watch else "")
         + (f", set as {point.armed_as.label}" if point.armed_as is not point.kind else "")
         for point in sorted(session.points, key=lambda p: (p.address, p.kind))

@@ -28,18 +28,27 @@ def resume(session: Session, packet: packets.Resume) -> Outcome:
     if session.pass_trap() and is_step:  # which is all that a step over it does
         pc = session.guest.backend.pc()
         return Reply(session.on_stop(Stop(StopKind.STEP, pc, reason="a trap of the guest's passed")))
-    return Run(is_step)
+    return Run(is_step and action.within is None, _linear(session, action.within))
+
+
+def _linear(session: Session, within: range | None) -> range | None:
+    """A range of the pc register's values as linear addresses; a segment may lie between them."""
+    if within is None:
+        return None
+    [pc] = session.guest.backend.read_registers([session.guest.arch.registers.pc])
+    base = session.guest.backend.pc() - pc
+    return range(within.start + base, within.stop + base)
 
 
 def offer(_session: Session, _packet: packets.ResumeOffer) -> Reply:
     """``vCont?``: gdb uses ``vCont`` only where all four are there."""
-    return Reply(b"vCont;c;C;s;S")
+    return Reply(b"vCont;c;C;s;S;r")
 
 
 def detach(session: Session, _packet: packets.Detach) -> Close:
     """``D``: the breakpoints go, the guest runs on."""
     session.move(Trigger.LEAVE)
-    session.drop_breakpoints()
+    session.drop_breakpoints(keep_persistent=True)
     return Close(replies.OK, Leave.DETACH)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.errors import RspError
@@ -26,6 +27,8 @@ class ResumeKind(Enum):
 
     CONTINUE = "c"
     STEP = "s"
+    RANGE = "r"
+    """Steps until the program counter has left a range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Action:
     signal: int = 0
     thread: int | None = None
     """None (or -1 on the wire): every thread no earlier action names."""
+    within: range | None = None
+    """Of a range step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,12 +370,21 @@ def _old_resume(kind: ResumeKind, with_signal: bool) -> Callable[[bytes], Resume
     return parse
 
 
-_VCONT = {
-    b"c": (ResumeKind.CONTINUE, False),
-    b"C": (ResumeKind.CONTINUE, True),
-    b"s": (ResumeKind.STEP, False),
-    b"S": (ResumeKind.STEP, True),
+_VCONT: dict[bytes, tuple[ResumeKind, Callable[[bytes], dict[str, Any]] | None]] = {
+    b"c": (ResumeKind.CONTINUE, None),
+    b"C": (ResumeKind.CONTINUE, lambda text: {"signal": _hex(text, "signal")}),
+    b"s": (ResumeKind.STEP, None),
+    b"S": (ResumeKind.STEP, lambda text: {"signal": _hex(text, "signal")}),
+    b"r": (ResumeKind.RANGE, lambda text: {"within": range(*_bounds(text))}),
 }
+"""Letter -> what it asks for, and how what follows the letter is read."""
+
+
+def _bounds(text: bytes) -> tuple[int, int]:
+    start, comma, end = text.partition(b",")
+    if not comma:
+        raise PacketError(f"{text[:40]!r} is not start,end")
+    return _hex(start, "start"), _hex(end, "end")
 
 
 def _vcont(text: bytes) -> Resume:
@@ -379,12 +393,12 @@ def _vcont(text: bytes) -> Resume:
 
 def _vcont_action(text: bytes) -> Action:
     verb, _, thread = text.partition(b":")
-    known = _VCONT.get(verb[:1])
-    if known is None or bool(verb[1:]) != known[1]:
+    kind, argument = _VCONT.get(verb[:1], (None, None))
+    if kind is None or bool(verb[1:]) != (argument is not None):
         raise PacketError(f"vCont action {verb[:20]!r} was not offered")
-    kind, with_signal = known
     number = _thread(thread) if thread else -1
-    return Action(kind, _hex(verb[1:], "signal") if with_signal else 0, None if number <= 0 else number)
+    given = argument(verb[1:]) if argument is not None else {}
+    return Action(kind, thread=None if number <= 0 else number, **given)
 
 
 def _xfer(text: bytes) -> ReadObject | None:

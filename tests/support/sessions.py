@@ -46,7 +46,7 @@ def ask(session: Session, payload: bytes) -> bytes:
     if isinstance(outcome, Close):
         return outcome.payload or b""
     backend = session.guest.backend
-    stop = backend.step() if outcome.step else backend.resume(None, fresh=True)
+    stop = backend.step() if outcome.step else backend.resume(None, True, outcome.within)
     assert stop is not None
     return session.on_stop(stop)
 

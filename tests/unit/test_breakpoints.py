@@ -75,18 +75,37 @@ def test_two_breakpoints_share_an_arming_where_one_was_promoted() -> None:
     promoted, hard = point(SOFTWARE, 0x1000, armed_as=HARDWARE), point(HARDWARE, 0x1000)
     points = table(promoted, hard, point(SOFTWARE, 0x2000))
 
-    assert points.armed_elsewhere(promoted)
-    assert points.armed_elsewhere(hard)
+    assert points.sharing(promoted) == points.sharing(hard) == [promoted, hard]
 
     points.remove(promoted)
 
-    assert not points.armed_elsewhere(hard)
+    assert points.sharing(promoted) == [hard]
 
 
 def test_a_software_and_a_hardware_breakpoint_are_armed_apart() -> None:
     soft, hard = point(SOFTWARE, 0x1000), point(HARDWARE, 0x1000)
 
-    assert not table(soft, hard).armed_elsewhere(soft)
+    assert table(soft, hard).sharing(soft) == [soft]
+
+
+def test_a_watchpoint_shares_with_none() -> None:
+    short, long = point(WRITE, 0x1000, 1), point(WRITE, 0x1000, 4)
+    points = table(short, long)
+
+    assert points.sharing(short) == [short]
+
+    points.remove(short)
+
+    assert points.sharing(short) == []
+
+
+def test_one_that_is_added_again_is_there_once() -> None:
+    soft = point(SOFTWARE, 0x1000)
+    points = table(soft)
+
+    points.add(soft)
+
+    assert points.at(0x1000) == [soft]
 
 
 class Model(RuleBasedStateMachine):

@@ -46,7 +46,7 @@ class CodePoints:
     def stops(self, address: int) -> bool:
         """Whether the debugger wants to know of ``address``.  Every test there is asked."""
         here = self._debugger.get(address)
-        return here is not None and any([test is None or test.stops() for test in here.values()])
+        return here is not None and True in [test is None or test.stops() for test in here.values()]
 
     def set_guest(self, points: Iterable[GuestPoint]) -> None:
         """Set the guest's, in place of those it had."""

@@ -22,9 +22,9 @@ from unicorn import unicorn_const as uc
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.emulator import Engine
 from kvmgdb.arch.registers import ByteOrder
+from kvmgdb.backends.base import HitTest
 from kvmgdb.backends.emulator.hooks import SharedHook, memory_hook
 from kvmgdb.backends.emulator.registers import Batch
-from kvmgdb.backends.base import HitTest
 from kvmgdb.backends.memory import PhysicalMemory, Translate, pieces
 from kvmgdb.errors import MemoryFault
 

@@ -83,7 +83,6 @@ def test_two_kinds_at_one_address_are_removed_one_by_one(preset: str, first: byt
         ("ppc:440", b"Z1,10001,4", "not on an instruction"),
         ("x86:64", b"Z2,1000,0", "of 0 bytes watches nothing"),
         ("x86:64", b"Z4,1000,%x" % (MAX_WATCH + 1), "can be watched at once"),
-        ("x86:64", b"Z2,100000,1;X3,220127", "a write watchpoint takes no conditions and no commands"),
         ("x86:64", b"Z0,100000,1;X1,00", "byte 0x00 at offset 0: no such opcode"),
         ("x86:64", b"Z0,100000,1;X3,220127X1,27", "end at offset 0: a condition has a value"),
         ("x86:64", b"Z0,100000,1;cmds:1,X2,2202", "nothing follows it"),
@@ -101,7 +100,7 @@ def test_what_cannot_be_set_is_refused_with_the_reason(arch: str, packet: bytes,
 
 
 class TestConditions:
-    """They are kept with the breakpoint.  The stub does not offer them yet."""
+    """And commands."""
 
     ALWAYS, NEVER = b"\x22\x01\x27", b"\x22\x00\x27"
 
@@ -118,7 +117,7 @@ class TestConditions:
         assert point.persist
 
     def test_are_replaced_when_the_breakpoint_is_set_again(self, session: Session) -> None:
-        first = self.set(session, b";X3,220127;cmds:1,X1,27")
+        first = self.set(session, b";X3,220127")
         ask(session, b"vCont;c")
 
         again = self.set(session, b";X3,220027")
@@ -149,9 +148,10 @@ class TestConditions:
             point.commands[0].run(machine)
             assert machine.printed == b"f" * digits
 
-    def test_are_not_offered(self, session: Session) -> None:
-        assert b"ConditionalBreakpoints" not in ask(session, b"qSupported")
-        assert b"BreakpointCommands" not in ask(session, b"qSupported")
+    def test_are_offered(self, session: Session) -> None:
+        offered = ask(session, b"qSupported").split(b";")
+
+        assert {b"ConditionalBreakpoints+", b"BreakpointCommands+"} <= set(offered)
 
 
 class TestPolicy:

@@ -37,7 +37,7 @@ def test_an_action_for_other_threads_alone_resumes_nothing(x86_session: Session)
 
 
 def test_gdb_uses_vcont_where_all_four_actions_are_there(x86_session: Session) -> None:
-    assert set(ask(x86_session, b"vCont?").split(b";")) == {b"vCont", b"c", b"C", b"s", b"S"}
+    assert set(ask(x86_session, b"vCont?").split(b";")) == {b"vCont", b"c", b"C", b"s", b"S", b"r"}
 
 
 @pytest.mark.parametrize("packet", [b"s%x", b"S05;%x"])
