@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from kvmgdb.backends.base import HitTest
 from kvmgdb.breakpoints import Breakpoint
@@ -35,6 +36,10 @@ class HitMachine:
 
     def read(self, address: int, length: int) -> bytes:
         """Memory as the guest sees it."""
+        backend = self.guest.backend
+        found = backend.translate(address)
+        if found is not None and found.length >= length:
+            return backend.read_physical(found.physical, length)
         data = self.guest.read_code(address, length)
         if len(data) != length:
             raise MemoryFault(f"nothing is mapped at address {address + len(data):#x}")
@@ -51,15 +56,28 @@ def hit_test(points: Sequence[Breakpoint], machine: HitMachine) -> HitTest | Non
         return None
     registers = [condition.registers for point in points for condition in point.conditions]
     registers += [command.registers for point in points for command in point.commands]
-    return HitTest(lambda: True in [_stops(point, machine) for point in points], any(registers))
+    if len(points) == 1:
+        stops = partial(_stops, points[0], machine)
+    else:
+        stops = partial(_any_stops, points, machine)
+    return HitTest(stops, any(registers))
+
+
+def _any_stops(points: Sequence[Breakpoint], machine: HitMachine) -> bool:
+    """Every point's commands are done."""
+    return True in [_stops(point, machine) for point in points]
 
 
 def _stops(point: Breakpoint, machine: HitMachine) -> bool:
     """A breakpoint with commands does them and goes on, as one that only prints; an error stops."""
     try:
-        if point.conditions and not any(c.evaluate(machine) for c in point.conditions):
-            point.passed += 1
-            return False
+        for condition in point.conditions:
+            if condition.evaluate(machine):
+                break
+        else:
+            if point.conditions:
+                point.passed += 1
+                return False
         for command in point.commands:
             command.run(machine)
     except EvaluationError as problem:

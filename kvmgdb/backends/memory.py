@@ -24,35 +24,36 @@ class PhysicalMemory:
                     f"{high.start:#x}: give the guest less memory"
                 )
         self._maps = [_map(region) for region in self.regions]
-        self._views = [memoryview(m) for m in self._maps]
-        self._low, self._low_end = self._maps[0], self.regions[0].end if self.regions[0].start == 0 else 0
+        self._spans = [(r.start, r.end, m) for r, m in zip(self.regions, self._maps, strict=True)]
 
     def pointer(self, region: Region) -> int:
         """The host address of a region's first byte."""
-        view = self._views[self.regions.index(region)]
-        return ctypes.addressof(ctypes.c_char.from_buffer(view))
-
-    def _find(self, address: int, length: int) -> tuple[memoryview, int]:
-        for region, view in zip(self.regions, self._views, strict=True):
-            if region.start <= address < region.end:
-                if address + length > region.end:
-                    raise MemoryFault(
-                        f"physical memory ends at {region.end:#x}; {address:#x} + {length:#x} goes past it"
-                    )
-                return view, address - region.start
-        raise MemoryFault(f"no memory at physical address {address:#x}")
+        return ctypes.addressof(ctypes.c_char.from_buffer(self._maps[self.regions.index(region)]))
 
     def read(self, address: int, length: int) -> bytes:
         """``length`` bytes, or :class:`MemoryFault`."""
-        if address >= 0 and address + length <= self._low_end:
-            return self._low[address : address + length]  # nearly always: RAM begins at 0
-        view, offset = self._find(address, length)
-        return bytes(view[offset : offset + length])
+        last = address + length
+        for start, end, data in self._spans:
+            if start <= address < end and last <= end:
+                return data[address - start : last - start]
+        raise self._missing(address, length)
 
     def write(self, address: int, data: bytes) -> None:
         """Write all of ``data``, or nothing and :class:`MemoryFault`."""
-        view, offset = self._find(address, len(data))
-        view[offset : offset + len(data)] = data
+        last = address + len(data)
+        for start, end, here in self._spans:
+            if start <= address < end and last <= end:
+                here[address - start : last - start] = data
+                return
+        raise self._missing(address, len(data))
+
+    def _missing(self, address: int, length: int) -> MemoryFault:
+        for start, end, _ in self._spans:
+            if start <= address < end:
+                return MemoryFault(
+                    f"physical memory ends at {end:#x}; {address:#x} + {length:#x} goes past it"
+                )
+        return MemoryFault(f"no memory at physical address {address:#x}")
 
     def clear(self) -> None:
         """Fill everything with zeros."""

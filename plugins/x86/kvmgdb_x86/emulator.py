@@ -126,7 +126,10 @@ class X86Emulator:
 
     def translate(self, engine: Engine, address: int, read: Read) -> Extent | None:
         """A walk of the page tables."""
-        return self._memory(read).translate(address)
+        state = self._state.paging
+        if not state[0] & paging.CR0_PG:
+            return Extent(address, (1 << 64) - address)
+        return LinearMemory(paging.PagingState(*state), read).translate(address)
 
     def _memory(self, read: Read) -> LinearMemory:
         return LinearMemory(paging.PagingState(*self._state.paging), read)
