@@ -17,7 +17,7 @@ from kvmgdb.errors import MemoryFault
 from kvmgdb_ppc import debug, delivery, exceptions, instructions, tlb
 from kvmgdb_ppc.engine_state import find_sprs
 from kvmgdb_ppc.registers import BOOKE
-from kvmgdb_ppc.sprs import READ_ONLY, SPRS
+from kvmgdb_ppc.sprs import READ_ONLY, SET_BY_FAULTS, SPRS
 
 MODELS = {
     "440": uc.UC_CPU_PPC32_440EPB,
@@ -42,7 +42,10 @@ CONSOLE, EXIT = 0x0, 0x8
 
 SCRATCH = Region(0xFFFF_F000, 0x1000, "debugger's scratch page")
 """Where the few instructions lie that reach what the engine has no call for."""
-_MFSPR, _MTSPR = SCRATCH.start + 0x800, SCRATCH.start + 0x804
+_MFSPR, _MTSPR, _MFSR = (SCRATCH.start + offset for offset in (0x800, 0x804, 0x808))
+
+_BAT_VALID, _BAT_PAGE = 0x3, 0xFFFE_0000
+"""Of an upper BAT register: Vs and Vp, BEPI."""
 
 _TRANSLATE_READ, _TRANSLATE_FETCH = un.UC_PROT_READ, un.UC_PROT_EXEC
 _SMALLEST_PAGE = 1024
@@ -78,8 +81,9 @@ class PpcEmulator:
         self.debug_registers = debug.registers(variant)
         self._debug_writes = debug.DebugWrites(frozenset(self._sprs[name] for name in self.debug_registers))
         self._status = debug.StatusRegister(self._sprs.get("dbsr"))
+        self._set_by_faults = [self._sprs[name] for name in SET_BY_FAULTS if name in self._sprs]
         self._stepping: int
-        self._spr_array: ctypes.Array[ctypes.c_uint32]
+        self._spr_array: ctypes.Array[ctypes.c_uint32] = (ctypes.c_uint32 * 1024)()  # until it is found
         self._write_scratch: Callable[[int, bytes], None]
 
     def create(self) -> Engine:
@@ -129,9 +133,19 @@ class PpcEmulator:
         return self.resume_pc(engine)
 
     def translate(self, engine: Engine, address: int, read: Read) -> Extent | None:
-        """Through the MMU as it is, for data and then for instructions."""
+        """Through the MMU as it is, for data and then for instructions.  Where it finds nothing the engine
+        notes that as a fault of the guest's, which is taken back.
+        """
         if self._variant not in BOOKE and not engine.reg_read(uc.UC_PPC_REG_MSR) & debug.MSR_DR:
             return Extent(address, (1 << 32) - address)
+        kept = [(number, self._spr_array[number]) for number in self._set_by_faults]
+        try:
+            return self._look_up(engine, address)
+        finally:
+            for number, value in kept:
+                self._spr_array[number] = value
+
+    def _look_up(self, engine: Engine, address: int) -> Extent | None:
         physical = ctypes.c_uint64()
         for access in (_TRANSLATE_READ, _TRANSLATE_FETCH):
             status = uclib.uc_vmem_translate(
@@ -145,9 +159,7 @@ class PpcEmulator:
         """The engine leaves the pc past the instruction; it is put back on it, or where a handler
         would return to."""
         pc = (self.resume_pc(engine) - 4) & 0xFFFF_FFFF
-        found = exceptions.make(
-            number, pc, self._is_trap(engine, pc, read), self._fault_address(engine, number)
-        )
+        found = exceptions.make(number, pc, self._word(engine, pc, read), self._fault_address(engine, number))
         engine.reg_write(uc.UC_PPC_REG_PC, found.return_pc)
         if number == exceptions.DEBUG:
             self._status.value = self._spr_array[self._sprs["dbsr"]]
@@ -212,21 +224,58 @@ class PpcEmulator:
     def deliver(self, engine: Engine, exception: GuestException, read: Read) -> Obstacle | None:
         """Through SRR0/1 or CSRR0/1 and the core's vectors."""
         msr = engine.reg_read(uc.UC_PPC_REG_MSR)
-        entry = delivery.entry(
-            self._variant, exception.vector, exceptions.cause(exception), msr, exception.return_pc
-        )
+        event = self._trap_event(msr) if exception.trap else 0
+        if event and msr & delivery.MSR_DE:
+            exception = exceptions.make_debug(exceptions.DEBUG, exception.pc)
+        cause, detail = exceptions.cause(exception), self._detail(engine, exception, msr)
+        entry = delivery.entry(self._variant, exception.vector, cause, msr, exception.return_pc, detail)
         if entry is None or (entry.ivor is not None and entry.ivor not in self._sprs):
             return Obstacle(f"{self._variant} has no vector for it")
         vector = entry.vector
         if entry.ivor is not None:
             vector = self._read("ivpr", engine) & 0xFFFF_0000 | self._read(entry.ivor, engine) & 0xFFF0
+        engine.reg_write(uc.UC_PPC_REG_MSR, entry.msr)  # the handler's translation, not that of what failed
         if not self._has_code(engine, vector, read):
+            engine.reg_write(uc.UC_PPC_REG_MSR, msr)
             return Obstacle(f"there is no code at its vector {vector:#x}")
         for name, value in entry.sprs.items():
             self._write_spr(engine, self._sprs[name], value)
-        engine.reg_write(uc.UC_PPC_REG_MSR, entry.msr)
         engine.reg_write(uc.UC_PPC_REG_PC, vector)
+        if event:
+            self._status.value = self._spr_array[self._sprs["dbsr"]] | event
+            self._spr_array[self._sprs["dbsr"]] = self._status.value
         return None
+
+    def _trap_event(self, msr: int) -> int:
+        """The DBSR bits of a trap instruction that DBCR0 makes a debug event; without MSR[DE] it is a program
+        interrupt all the same, and IDE is noted (PPC440x5 manual, "Trap Debug Event").
+        """
+        wanted = debug.DBCR0_IDM | debug.DBCR0_TRAP
+        if self._variant not in BOOKE or self._spr_array[self._sprs["dbcr0"]] & wanted != wanted:
+            return 0
+        return debug.DBSR_TRAP | (0 if msr & delivery.MSR_DE else debug.DBSR_IMPRECISE)
+
+    def _detail(self, engine: Engine, exception: GuestException, msr: int) -> int:
+        """What a classic core's SRR1 says of a failed translation."""
+        if self._variant in BOOKE:
+            return 0
+        if exception.vector == exceptions.INSTRUCTION_STORAGE:
+            return self._storage_detail(engine, exception.pc)
+        if self._variant != "603e" or exception.vector not in delivery.MISSES:
+            return 0
+        is_fetch = exception.vector == exceptions.INSTRUCTION_MISS
+        address = self._spr_array[self._sprs["imiss" if is_fetch else "dmiss"]]
+        segment = self._execute(engine, _MFSR, instructions.mfsr(3, address >> 28), 0)
+        return delivery.miss_detail(exception.vector, engine.reg_read(uc.UC_PPC_REG_CR), segment, msr)
+
+    def _storage_detail(self, engine: Engine, pc: int) -> int:
+        """A block that covers the address forbids it; else there is no translation."""
+        for index in range(4):
+            upper = self._read(f"ibat{index}u", engine)
+            covered = ~((upper << 15 & 0x0FFE_0000) | 0x1_FFFF) & 0xFFFF_FFFF
+            if upper & _BAT_VALID and pc & covered == upper & covered & _BAT_PAGE:
+                return delivery.SRR1_PROTECTED
+        return delivery.SRR1_NO_TRANSLATION
 
     def _read(self, name: str, engine: Engine) -> int:
         return self._read_spr(engine, self._sprs[name])
@@ -241,10 +290,7 @@ class PpcEmulator:
 
     def invalid_instruction(self, engine: Engine, read: Read) -> GuestException:
         """An instruction the engine does not know."""
-        return exceptions.make(exceptions.ILLEGAL, self.resume_pc(engine), False, None)
-
-    def _is_trap(self, engine: Engine, pc: int, read: Read) -> bool:
-        return instructions.is_trap(self._word(engine, pc, read))
+        return exceptions.make(exceptions.ILLEGAL, self.resume_pc(engine), 0, None)
 
     def _word(self, engine: Engine, pc: int, read: Read) -> int:
         """The instruction at ``pc``; 0, which is none, where there is no memory."""
@@ -277,7 +323,8 @@ class PpcEmulator:
         """Execute one privileged instruction on r3, and leave everything else as it was."""
         kept = [(number, engine.reg_read(number)) for number in _CLOBBERED]
         engine.ctl_set_tlb_mode(un.UC_TLB_VIRTUAL)
-        engine.reg_write(uc.UC_PPC_REG_MSR, 0)
+        # To leave TGPR alone (CE of a BookE core) is to leave r0 to r3 what they are.
+        engine.reg_write(uc.UC_PPC_REG_MSR, engine.reg_read(uc.UC_PPC_REG_MSR) & delivery.MSR_TGPR)
         engine.reg_write(uc.UC_PPC_REG_3, value)
         self._write_scratch(address, struct.pack(">I", word))
         engine.ctl_remove_cache(address, address + 4)
