@@ -1,4 +1,4 @@
-"""Interrupts on their way to a PowerPC guest's handlers: what is saved where, what MSR becomes, where it goes.
+"""Interrupts on their way to a PowerPC guest's handlers: what is saved, what MSR becomes, where it goes.
 
 Classic cores: Programming Environments Manual for 32-bit PowerPC (PEM), "Exceptions".  BookE: PPC440x5
 manual, "Interrupts and Exceptions"; e500 and e500mc manuals, "Interrupt Definitions".

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmgdb_x86 import exceptions
-from kvmgdb_x86.delivery import Cpu, Event, Fault, TaskState, Undeliverable, check, resolve
+from kvmgdb_x86.delivery import check, resolve
+from kvmgdb_x86.events import Cpu, Event, Fault, TaskState, Undeliverable
 from kvmgdb_x86.modes import CR0_PE, EFER_LMA
 
 IDT, GDT, LDT, TSS, STACK = 0x1000, 0x2000, 0x2800, 0x3000, 0x8000
