@@ -428,7 +428,7 @@ class EmulatorBackend:
         in its place: the access is then done, or it would be told again and again.
         """
         kept, self._kept = self._kept, None
-        return kept == self.pc()
+        return kept is not None and kept == self.pc()
 
     def _on_debug_write(self, *, stepping: bool) -> Stop | None:
         """A debug register is about to be (while stepping: has been) written: see what is armed then."""
