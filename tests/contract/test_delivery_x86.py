@@ -28,6 +28,7 @@ from tests.support.x86_tables import (
     USER_CODE,
     USER_DATA,
     USER_STACK,
+    VM,
     Tables,
 )
 
@@ -129,6 +130,35 @@ class TestTheFrame:
         assert pointer == KERNEL_STACK - 10
         words = struct.unpack("<5H", tables.machine.read(pointer, 10))
         assert words[:2] == (DIVIDE_AT, USER_CODE)
+
+
+@pytest.mark.parametrize("arch", ["x86:32"], scope="module")
+class TestVirtual8086Mode:
+    """SDM vol. 3, "Handling an Interrupt or Exception Through a Protected-Mode Trap or Interrupt Gate"."""
+
+    def test_the_data_segments_are_pushed_too(self, tables: Tables) -> None:
+        tables.start(UD2, virtual_8086=True)
+        assert tables.next_handler() == UD
+        machine, frame = tables.machine, tables.frame(error_code=False)
+        assert machine.register("esp") == KERNEL_STACK - 9 * 4
+        assert (frame.pc, frame.cs, frame.sp) == (0, CODE >> 4, USER_STACK & 0xFFFF)
+        assert frame.flags & VM
+        segments = struct.unpack("<5I", machine.read(KERNEL_STACK - 20, 20))
+        assert segments == (0x10, 0x20, 0x30, 0x40, 0x50)  # SS, ES, DS, FS, GS
+        assert not machine.register("eflags") & VM
+
+    def test_an_interrupt_is_a_general_protection_fault(self, tables: Tables) -> None:
+        """IOPL is 0."""
+        tables.start(INT_0x80, virtual_8086=True)
+        assert tables.next_handler() == GP
+        frame = tables.frame(error_code=True)
+        assert (frame.error_code, frame.pc) == (0, 0)
+
+    def test_a_handler_outside_ring_0_cannot_be_entered(self, tables: Tables) -> None:
+        tables.gate(UD, selector=USER_CODE)
+        tables.start(UD2, virtual_8086=True)
+        assert tables.next_handler() == GP
+        assert tables.frame(error_code=True).error_code == USER_CODE & ~3 | 1
 
 
 class TestErrorCodes:

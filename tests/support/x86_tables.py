@@ -10,7 +10,6 @@ import struct
 from dataclasses import dataclass
 
 from kvmgdb.arch.breakpoints import BreakpointKind
-from kvmgdb.arch.stops import Stop
 from tests.support.machines import Machine
 
 KERNEL_CODE, KERNEL_DATA, USER_DATA, USER_CODE = 0x08, 0x10, 0x20 | 3, 0x28 | 3
@@ -31,7 +30,7 @@ USER_STACK, KERNEL_STACK, OTHER_STACK = 0x20_1008, 0x21_0000, 0x22_0008
 """Tops; two of them not aligned to 16 bytes."""
 
 _FLAGS_BASE = 0x2
-RF, IF, TF, NT = 1 << 16, 1 << 9, 1 << 8, 1 << 14
+VM, RF, NT, IF, TF = 1 << 17, 1 << 16, 1 << 14, 1 << 9, 1 << 8
 
 
 @dataclass(frozen=True)
@@ -106,26 +105,31 @@ class Tables:
         )
 
     def start(
-        self, code: bytes, *, level: int = 3, flags: int = 0, idt_limit: int = 0xFFF, paging: bool = True
+        self,
+        code: bytes,
+        *,
+        level: int = 3,
+        flags: int = 0,
+        idt_limit: int = 0xFFF,
+        virtual_8086: bool = False,
     ) -> None:
         """Make ``code`` the next instructions, at a privilege level, with all tables loaded.
 
         The way there is the guest's own: LGDT, LIDT, LTR, MOV CR3, IRET.
         """
-        machine, word = self.machine, "<Q" if self.wide else "<I"
+        machine = self.machine
         machine.write(CODE, code)
-        selectors = (USER_CODE, USER_DATA) if level else (KERNEL_CODE, KERNEL_DATA)
-        frame = (CODE, selectors[0], _FLAGS_BASE | flags, USER_STACK, selectors[1])
-        size = struct.calcsize(word)
-        count = 5 if self.wide or level else 3
-        below = (
-            USER_STACK - size * count
-        )  # without a change of level, 32-bit IRET leaves ESP behind its frame
-        machine.write(below, b"".join(struct.pack(word, value) for value in frame[:count]))
+        code_segment, data_segment = (USER_CODE, USER_DATA) if level else (KERNEL_CODE, KERNEL_DATA)
+        frame = [CODE, code_segment, _FLAGS_BASE | flags, USER_STACK, data_segment]
+        if virtual_8086:
+            frame = [0, CODE >> 4, _FLAGS_BASE | VM, USER_STACK & 0xFFFF, 0x10, 0x20, 0x30, 0x40, 0x50]
+        elif level == 0 and not self.wide:
+            del frame[3:]  # without a change of level, IRET leaves ESP behind its frame
+        below = USER_STACK - self.word * len(frame)
+        machine.write(below, b"".join(value.to_bytes(self.word, "little") for value in frame))
         machine.write(POINTERS, struct.pack("<HQ", GDT_END - 1, GDT))
         machine.write(POINTERS + 16, struct.pack("<HQ", idt_limit, IDT))
-        entry = self._entry(paging)
-        machine.write(ENTRY, entry)
+        machine.write(ENTRY, self._entry())
         machine.backend.write_register("rsp" if self.wide else "esp", below)
         machine.backend.write_register(machine.pc_register, ENTRY)
         for _ in range(40):
@@ -133,18 +137,17 @@ class Tables:
                 return
         raise AssertionError(f"the program is not reached, but {machine.backend.pc():#x}")
 
-    def _entry(self, paging: bool) -> bytes:
+    def _entry(self) -> bytes:
+        self._write_pages()
         absolute = bytes.fromhex("1425" if self.wide else "15")
         absolute_idt = bytes.fromhex("1c25" if self.wide else "1d")
         code = b"\x0f\x01" + absolute + struct.pack("<I", POINTERS)  # lgdt
         code += b"\x0f\x01" + absolute_idt + struct.pack("<I", POINTERS + 16)  # lidt
         code += b"\xb8" + struct.pack("<I", TASK) + b"\x0f\x00\xd8"  # mov eax; ltr ax
-        if paging:
-            self._write_pages()
-            code += b"\xb8" + struct.pack("<I", PAGES) + b"\x0f\x22\xd8"  # mov eax; mov cr3, eax
-            if not self.wide:
-                code += b"\x0f\x20\xe0\x83\xc8\x10\x0f\x22\xe0"  # mov eax, cr4; or eax, PSE; mov cr4, eax
-            code += b"\x0f\x20\xc0\x0d" + struct.pack("<I", 0x8001_0000) + b"\x0f\x22\xc0"  # cr0 |= PG | WP
+        code += b"\xb8" + struct.pack("<I", PAGES) + b"\x0f\x22\xd8"  # mov eax; mov cr3, eax
+        if not self.wide:
+            code += b"\x0f\x20\xe0\x83\xc8\x10\x0f\x22\xe0"  # mov eax, cr4; or eax, PSE; mov cr4, eax
+        code += b"\x0f\x20\xc0\x0d" + struct.pack("<I", 0x8001_0000) + b"\x0f\x22\xc0"  # cr0 |= PG | WP
         for load in ("8ed8", "8ec0") if not self.wide else ():
             code += b"\xb8" + struct.pack("<I", USER_DATA) + bytes.fromhex(load)  # mov eax; mov ds/es, ax
         return code + (b"\x48\xcf" if self.wide else b"\xcf")
@@ -178,10 +181,6 @@ class Tables:
         assert vector in range(256), stop
         return vector
 
-    def run_to_shutdown(self) -> Stop:
-        """Run to a stop that is no handler's."""
-        return self.machine.run()
-
     def frame(self, *, error_code: bool) -> Frame:
         """The frame a handler that has just been entered finds; SS:SP where a frame has them."""
         machine = self.machine
@@ -190,6 +189,6 @@ class Tables:
         raw = machine.read(pointer, self.word * count)
         words = [int.from_bytes(raw[i : i + self.word], "little") for i in range(0, len(raw), self.word)]
         code = words.pop(0) if error_code else None
-        has_stack = self.wide or words[1] & 3 != machine.register("cs") & 3
+        has_stack = self.wide or bool(words[2] & VM) or words[1] & 3 != machine.register("cs") & 3
         sp, ss = (words[3], words[4]) if has_stack else (None, None)
         return Frame(code, words[0], words[1], words[2], sp, ss)

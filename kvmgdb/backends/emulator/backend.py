@@ -221,9 +221,15 @@ class EmulatorBackend:
         if stop is None and self._takes_kept():
             stop = self._run_muted()
         elif stop is None:
-            pc = self._code.debugger_told = self.pc()
-            stop = self._run(1, pc)
+            stop = self._step_from(self.pc())
         return stop or Stop(StopKind.STEP, self.pc(), reason="one instruction executed")
+
+    def _step_from(self, pc: int) -> Stop | None:
+        points = self._code.guest_at(pc)
+        if points:  # of code that is new to the engine, its callback would come after the instruction
+            return self._raise_debug(points)
+        self._code.debugger_told = pc
+        return self._run(1, pc)
 
     def resume(self, wake: int | None, fresh: bool, within: range | None = None) -> Stop | None:
         """Run in slices until a stop, or until ``wake`` is readable."""
@@ -422,7 +428,7 @@ class EmulatorBackend:
         in its place: the access is then done, or it would be told again and again.
         """
         kept, self._kept = self._kept, None
-        return kept == self.pc()
+        return kept is not None and kept == self.pc()
 
     def _on_debug_write(self, *, stepping: bool) -> Stop | None:
         """A debug register is about to be (while stepping: has been) written: see what is armed then."""

@@ -64,6 +64,10 @@ class CodePoints:
         if address != self.debugger_told and self.stops(address):
             return None
         self.debugger_told = None
-        theirs = self._guest.get(address, []) if address != self.guest_told else []
+        theirs = self.guest_at(address)
         self.guest_told = None
         return theirs
+
+    def guest_at(self, address: int) -> list[GuestPoint]:
+        """The guest's own points that the instruction at ``address`` is to raise."""
+        return self._guest.get(address, []) if address != self.guest_told else []

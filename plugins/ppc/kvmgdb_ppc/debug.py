@@ -20,6 +20,8 @@ _BOOKE_REGISTERS = ("dbsr", "dbcr0", "dbcr1", "dbcr2", "iac1", "iac2", "iac3", "
 _CLASSIC_REGISTERS = ("iabr", "dabr")
 
 DBCR0_IDM = 0x4000_0000
+DBCR0_TRAP = DBSR_TRAP = 0x0100_0000
+DBSR_IMPRECISE = 0x8000_0000
 DBCR0_STEPS = 0x0C00_0000
 """ICMP and BRT: a debug event after every instruction, at every branch taken."""
 _IAC_ENABLE = (0x0080_0000, 0x0040_0000, 0x0020_0000, 0x0010_0000)

@@ -17,7 +17,8 @@ from kvmgdb.errors import MemoryFault
 from kvmgdb_ppc import debug, delivery, exceptions, instructions, tlb
 from kvmgdb_ppc.engine_state import find_sprs
 from kvmgdb_ppc.registers import BOOKE
-from kvmgdb_ppc.sprs import READ_ONLY, SPRS
+from kvmgdb_ppc.spr_access import SCRATCH, SprAccess
+from kvmgdb_ppc.sprs import READ_ONLY, SET_BY_FAULTS, SPRS
 
 MODELS = {
     "440": uc.UC_CPU_PPC32_440EPB,
@@ -40,9 +41,8 @@ DEVICES = DeviceRegion(0xF000_0000, 0x1000, "console and exit device")
 CONSOLE, EXIT = 0x0, 0x8
 """A byte stored at these offsets is printed, or ends the guest with that status."""
 
-SCRATCH = Region(0xFFFF_F000, 0x1000, "debugger's scratch page")
-"""Where the few instructions lie that reach what the engine has no call for."""
-_MFSPR, _MTSPR = SCRATCH.start + 0x800, SCRATCH.start + 0x804
+_BAT_VALID, _BAT_PAGE = 0x3, 0xFFFE_0000
+"""Of an upper BAT register: Vs and Vp, BEPI."""
 
 _TRANSLATE_READ, _TRANSLATE_FETCH = un.UC_PROT_READ, un.UC_PROT_EXEC
 _SMALLEST_PAGE = 1024
@@ -78,9 +78,10 @@ class PpcEmulator:
         self.debug_registers = debug.registers(variant)
         self._debug_writes = debug.DebugWrites(frozenset(self._sprs[name] for name in self.debug_registers))
         self._status = debug.StatusRegister(self._sprs.get("dbsr"))
+        self._set_by_faults = [self._sprs[name] for name in SET_BY_FAULTS if name in self._sprs]
         self._stepping: int
-        self._spr_array: ctypes.Array[ctypes.c_uint32]
-        self._write_scratch: Callable[[int, bytes], None]
+        self._spr_array: ctypes.Array[ctypes.c_uint32] = (ctypes.c_uint32 * 1024)()  # until it is found
+        self._access: SprAccess
 
     def create(self) -> Engine:
         """An engine with the core's model, translation off for now."""
@@ -103,17 +104,13 @@ class PpcEmulator:
 
     def reset(self, engine: Engine, start: StartState, memory: Callable[[int, bytes], None]) -> None:
         """MSR 0, registers 0; a BookE core with its two initial translations."""
-        self._write_scratch = memory
+        self._access = SprAccess(engine, memory)
         setup = _TLB_SETUP.get(self._variant)
         if setup is not None:
             code = setup()
             memory(SCRATCH.start, struct.pack(f">{len(code)}I", *code))
             engine.emu_start(SCRATCH.start, 0, 0, len(code))
-        self._spr_array = find_sprs(
-            engine,
-            lambda number: self._read_spr(engine, number),
-            lambda number, value: self._write_spr(engine, number, value),
-        )
+        self._spr_array = find_sprs(engine, self._access.read, self._access.write)
         for number in DIRECT.values():
             engine.reg_write(number, 0)
         engine.reg_write(uc.UC_PPC_REG_PC, start.entry)
@@ -129,9 +126,19 @@ class PpcEmulator:
         return self.resume_pc(engine)
 
     def translate(self, engine: Engine, address: int, read: Read) -> Extent | None:
-        """Through the MMU as it is, for data and then for instructions."""
+        """Through the MMU as it is, for data and then for instructions.  Where it finds nothing the engine
+        notes that as a fault of the guest's, which is taken back.
+        """
         if self._variant not in BOOKE and not engine.reg_read(uc.UC_PPC_REG_MSR) & debug.MSR_DR:
             return Extent(address, (1 << 32) - address)
+        kept = [(number, self._spr_array[number]) for number in self._set_by_faults]
+        try:
+            return self._look_up(engine, address)
+        finally:
+            for number, value in kept:
+                self._spr_array[number] = value
+
+    def _look_up(self, engine: Engine, address: int) -> Extent | None:
         physical = ctypes.c_uint64()
         for access in (_TRANSLATE_READ, _TRANSLATE_FETCH):
             status = uclib.uc_vmem_translate(
@@ -145,9 +152,7 @@ class PpcEmulator:
         """The engine leaves the pc past the instruction; it is put back on it, or where a handler
         would return to."""
         pc = (self.resume_pc(engine) - 4) & 0xFFFF_FFFF
-        found = exceptions.make(
-            number, pc, self._is_trap(engine, pc, read), self._fault_address(engine, number)
-        )
+        found = exceptions.make(number, pc, self._word(engine, pc, read), self._fault_address(number))
         engine.reg_write(uc.UC_PPC_REG_PC, found.return_pc)
         if number == exceptions.DEBUG:
             self._status.value = self._spr_array[self._sprs["dbsr"]]
@@ -212,24 +217,61 @@ class PpcEmulator:
     def deliver(self, engine: Engine, exception: GuestException, read: Read) -> Obstacle | None:
         """Through SRR0/1 or CSRR0/1 and the core's vectors."""
         msr = engine.reg_read(uc.UC_PPC_REG_MSR)
-        entry = delivery.entry(
-            self._variant, exception.vector, exceptions.cause(exception), msr, exception.return_pc
-        )
+        event = self._trap_event(msr) if exception.trap else 0
+        if event and msr & delivery.MSR_DE:
+            exception = exceptions.make_debug(exceptions.DEBUG, exception.pc)
+        cause, detail = exceptions.cause(exception), self._detail(engine, exception, msr)
+        entry = delivery.entry(self._variant, exception.vector, cause, msr, exception.return_pc, detail)
         if entry is None or (entry.ivor is not None and entry.ivor not in self._sprs):
             return Obstacle(f"{self._variant} has no vector for it")
         vector = entry.vector
         if entry.ivor is not None:
-            vector = self._read("ivpr", engine) & 0xFFFF_0000 | self._read(entry.ivor, engine) & 0xFFF0
+            vector = self._read("ivpr") & 0xFFFF_0000 | self._read(entry.ivor) & 0xFFF0
+        engine.reg_write(uc.UC_PPC_REG_MSR, entry.msr)  # the handler's translation, not that of what failed
         if not self._has_code(engine, vector, read):
+            engine.reg_write(uc.UC_PPC_REG_MSR, msr)
             return Obstacle(f"there is no code at its vector {vector:#x}")
         for name, value in entry.sprs.items():
-            self._write_spr(engine, self._sprs[name], value)
-        engine.reg_write(uc.UC_PPC_REG_MSR, entry.msr)
+            self._access.write(self._sprs[name], value)
         engine.reg_write(uc.UC_PPC_REG_PC, vector)
+        if event:
+            self._status.value = self._spr_array[self._sprs["dbsr"]] | event
+            self._spr_array[self._sprs["dbsr"]] = self._status.value
         return None
 
-    def _read(self, name: str, engine: Engine) -> int:
-        return self._read_spr(engine, self._sprs[name])
+    def _trap_event(self, msr: int) -> int:
+        """The DBSR bits of a trap instruction that DBCR0 makes a debug event; without MSR[DE] it is a program
+        interrupt all the same, and IDE is noted (PPC440x5 manual, "Trap Debug Event").
+        """
+        wanted = debug.DBCR0_IDM | debug.DBCR0_TRAP
+        if self._variant not in BOOKE or self._spr_array[self._sprs["dbcr0"]] & wanted != wanted:
+            return 0
+        return debug.DBSR_TRAP | (0 if msr & delivery.MSR_DE else debug.DBSR_IMPRECISE)
+
+    def _detail(self, engine: Engine, exception: GuestException, msr: int) -> int:
+        """What a classic core's SRR1 says of a failed translation."""
+        if self._variant in BOOKE:
+            return 0
+        if exception.vector == exceptions.INSTRUCTION_STORAGE:
+            return self._storage_detail(exception.pc)
+        if self._variant != "603e" or exception.vector not in delivery.MISSES:
+            return 0
+        is_fetch = exception.vector == exceptions.INSTRUCTION_MISS
+        address = self._spr_array[self._sprs["imiss" if is_fetch else "dmiss"]]
+        segment = self._access.read_segment(address >> 28)
+        return delivery.miss_detail(exception.vector, engine.reg_read(uc.UC_PPC_REG_CR), segment, msr)
+
+    def _storage_detail(self, pc: int) -> int:
+        """A block that covers the address forbids it; else there is no translation."""
+        for index in range(4):
+            upper = self._read(f"ibat{index}u")
+            covered = ~((upper << 15 & 0x0FFE_0000) | 0x1_FFFF) & 0xFFFF_FFFF
+            if upper & _BAT_VALID and pc & covered == upper & covered & _BAT_PAGE:
+                return delivery.SRR1_PROTECTED
+        return delivery.SRR1_NO_TRANSLATION
+
+    def _read(self, name: str) -> int:
+        return self._access.read(self._sprs[name])
 
     def _has_code(self, engine: Engine, address: int, read: Read) -> bool:
         """A word of zeros is no instruction: memory nobody has written a handler to."""
@@ -241,52 +283,23 @@ class PpcEmulator:
 
     def invalid_instruction(self, engine: Engine, read: Read) -> GuestException:
         """An instruction the engine does not know."""
-        return exceptions.make(exceptions.ILLEGAL, self.resume_pc(engine), False, None)
-
-    def _is_trap(self, engine: Engine, pc: int, read: Read) -> bool:
-        return instructions.is_trap(self._word(engine, pc, read))
+        return exceptions.make(exceptions.ILLEGAL, self.resume_pc(engine), 0, None)
 
     def _word(self, engine: Engine, pc: int, read: Read) -> int:
         """The instruction at ``pc``; 0, which is none, where there is no memory."""
         found = self.translate(engine, pc, read)
         return int.from_bytes(read(found.physical, 4), "big") if found is not None else 0
 
-    def _fault_address(self, engine: Engine, number: int) -> int | None:
+    def _fault_address(self, number: int) -> int | None:
         register = (
             "dear" if number == exceptions.DATA_TLB else "dar" if number == exceptions.DATA_STORAGE else ""
         )
-        return self._read_spr(engine, self._sprs[register]) if register in self._sprs else None
-
-    # -- SPRs: the engine has no calls for them, so the instruction itself is executed ----------------
+        return self._access.read(self._sprs[register]) if register in self._sprs else None
 
     def _spr_register(self, name: str, number: int) -> ComputedRegister:
         def put(engine: Engine, value: int) -> None:
-            self._write_spr(engine, number, value)
+            self._access.write(number, value)
 
         return ComputedRegister(
-            lambda engine, read: self._read_spr(engine, number), None if name in READ_ONLY else put
+            lambda engine, read: self._access.read(number), None if name in READ_ONLY else put
         )
-
-    def _read_spr(self, engine: Engine, number: int) -> int:
-        return self._execute(engine, _MFSPR, instructions.mfspr(3, number), 0)
-
-    def _write_spr(self, engine: Engine, number: int, value: int) -> None:
-        self._execute(engine, _MTSPR, instructions.mtspr(number, 3), value)
-
-    def _execute(self, engine: Engine, address: int, word: int, value: int) -> int:
-        """Execute one privileged instruction on r3, and leave everything else as it was."""
-        kept = [(number, engine.reg_read(number)) for number in _CLOBBERED]
-        engine.ctl_set_tlb_mode(un.UC_TLB_VIRTUAL)
-        engine.reg_write(uc.UC_PPC_REG_MSR, 0)
-        engine.reg_write(uc.UC_PPC_REG_3, value)
-        self._write_scratch(address, struct.pack(">I", word))
-        engine.ctl_remove_cache(address, address + 4)
-        engine.emu_start(address, 0, 0, 1)
-        result: int = engine.reg_read(uc.UC_PPC_REG_3)
-        for number, old in kept:
-            engine.reg_write(number, old)
-        engine.ctl_set_tlb_mode(un.UC_TLB_CPU)
-        return result
-
-
-_CLOBBERED = (uc.UC_PPC_REG_MSR, uc.UC_PPC_REG_3, uc.UC_PPC_REG_PC)

@@ -35,6 +35,11 @@ def mtspr(spr: int, source: int) -> int:
     return _spr_form(source, spr, 467)
 
 
+def mfsr(target: int, segment: int) -> int:
+    """``mfsr rT,SR``."""
+    return 31 << 26 | target << 21 | segment << 16 | 595 << 1
+
+
 def mtspr_target(word: int) -> int | None:
     """The SPR that ``mtspr`` writes; None for any other instruction."""
     if word >> 26 != 31 or word >> 1 & 0x3FF != 467:
@@ -61,3 +66,8 @@ def is_trap(word: int) -> bool:
     """``tw`` or ``twi``."""
     opcode = word >> 26
     return opcode == 3 or (opcode == 31 and (word >> 1) & 0x3FF == 4)
+
+
+def is_floating(word: int) -> bool:
+    """Floating-point arithmetic: opcodes 59 (single) and 63 (double)."""
+    return word >> 26 in (59, 63)

@@ -55,14 +55,14 @@ _440: Sprs = _BOOKE | {
     "dbdr": 1011,
 }
 
+_MAS: Sprs = {**_run("mas", 624, 5), "mas6": 630, "mas7": 944}
+
 _E500: Sprs = _BOOKE | {
     **_run("ivor", 529, 3, start=33),
     "mcsrr0": 570,
     "mcsrr1": 571,
     "mcsr": 572,
-    **_run("mas", 624, 5),
-    "mas6": 630,
-    "mas7": 944,
+    **_MAS,
     "hid0": 1008,
     "hid1": 1009,
     "l1csr0": 1010,
@@ -109,6 +109,9 @@ SPRS: dict[str, Sprs] = {
     "750": _CLASSIC | _PMCS | {"dabr": 1013, "l2cr": 1017, "ictc": 1019},
     "7457": _CLASSIC | _PMCS | {"dabr": 1013, "l2cr": 1017, "ictc": 1019, "msscr0": 1014},
 }
+
+SET_BY_FAULTS = ("dar", "dsisr", "dear", "esr", "dmiss", "dcmp", "imiss", "icmp", "hash1", "hash2", *_MAS)
+"""What an access that cannot be translated leaves behind, on the cores that have it."""
 
 READ_ONLY = frozenset({"pvr", "tbl", "tbu", "svr", "pir"})
 """Written through other numbers, or not at all."""

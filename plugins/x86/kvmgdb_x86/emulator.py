@@ -11,10 +11,11 @@ from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Obs
 from kvmgdb.arch.machine import DeviceRegion, Devices, Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb_x86 import debug, exceptions, modes, paging
-from kvmgdb_x86.delivery import EFLAGS_RF, Cpu, Event, TaskState, Undeliverable, resolve
+from kvmgdb_x86.delivery import resolve
 from kvmgdb_x86.emulator_registers import DIRECT, EFER, computed_registers
 from kvmgdb_x86.engine_mode import register_mode, use_64_bit_registers
 from kvmgdb_x86.engine_state import EngineState
+from kvmgdb_x86.events import EFLAGS_RF, Cpu, Event, TaskState, Undeliverable
 from kvmgdb_x86.linear import LinearMemory
 
 CONSOLE_PORT = 0xE9
