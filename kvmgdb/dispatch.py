@@ -9,6 +9,7 @@ from typing import Any
 from kvmgdb.errors import RspError
 from kvmgdb.handlers import breakpoints, memory, monitor, objects, qemu, registers, running, search, threads
 from kvmgdb.rsp import framing, packets, replies
+from kvmgdb.rsp.parsing import parse
 from kvmgdb.session import Outcome, Reply, Session
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ _UNEXPLAINED = (b"Z", b"qSearch")
 def dispatch(session: Session, payload: bytes) -> Outcome:
     """What to do about one packet.  A packet that fails is an ``E`` reply; the session goes on."""
     try:
-        packet = packets.parse(payload)
+        packet = parse(payload)
         if packet is None:
             return Reply(replies.EMPTY)
         return HANDLERS[type(packet)](session, packet)

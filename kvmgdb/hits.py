@@ -56,10 +56,8 @@ def hit_test(points: Sequence[Breakpoint], machine: HitMachine) -> HitTest | Non
         return None
     registers = [condition.registers for point in points for condition in point.conditions]
     registers += [command.registers for point in points for command in point.commands]
-    if len(points) == 1:
-        stops = partial(_stops, points[0], machine)
-    else:
-        stops = partial(_any_stops, points, machine)
+    is_alone = len(points) == 1
+    stops = partial(_stops, points[0], machine) if is_alone else partial(_any_stops, points, machine)
     return HitTest(stops, any(registers))
 
 

@@ -21,7 +21,6 @@ from kvmgdb.rsp.packets import (
     Kill,
     Monitor,
     MustReplyEmpty,
-    PacketError,
     PacketValue,
     PhysicalMemory,
     ReadMemory,
@@ -43,8 +42,8 @@ from kvmgdb.rsp.packets import (
     WriteMemory,
     WriteRegister,
     WriteRegisters,
-    parse,
 )
+from kvmgdb.rsp.parsing import PacketError, parse
 
 CONTINUE, STEP = Action(ResumeKind.CONTINUE), Action(ResumeKind.STEP)
 
