@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from kvmgdb.arch.monitor import MonitorCommand
 from kvmgdb.backends.base import Backend, BackendInfo, GuestSetup
 from kvmgdb.errors import BackendError
@@ -28,11 +26,19 @@ def _emulator(setup: GuestSetup) -> Backend:
     )
 
 
+def _kvm(setup: GuestSetup) -> Backend:
+    from kvmgdb.backends.kvm.start import start
+
+    return start(setup)
+
+
 @hookimpl
 def kvmgdb_backends() -> list[BackendInfo]:
-    """The emulator."""
-    create: Callable[[GuestSetup], Backend] = _emulator
-    return [BackendInfo("emulator", "in-process, any host, any architecture with a port", create)]
+    """The emulator and KVM."""
+    return [
+        BackendInfo("emulator", "in-process, any host, any architecture with a port", _emulator),
+        BackendInfo("kvm", "the host's own processor through /dev/kvm", _kvm),
+    ]
 
 
 @hookimpl
