@@ -74,6 +74,9 @@ class StateBlock:
     """A buffer, with what the kernel must be told to fill it (which MSRs)."""
     answer: int = 0
     """What both calls return where all went well; KVM_GET_MSRS and KVM_SET_MSRS count registers."""
+    sync: int = 0
+    """Its bit of KVM_CAP_SYNC_REGS: the block that every exit leaves in the shared page, where the host
+    does that.  0: it is fetched when it is needed."""
 
 
 class VcpuState(Protocol):
@@ -287,6 +290,15 @@ class KvmPort(Protocol):
 
     def is_step(self, run: memoryview) -> bool:
         """Whether a debug exit is a single step and nothing besides."""
+        ...
+
+    def steps_on(self, code: memoryview, before: int, after: int) -> bool:
+        """Whether a step from ``before`` to ``after`` leaves the processor ready for the next one.
+
+        It does not after a halt, or whatever may have ended single-stepping or changed the translation: an
+        interrupt, a load of the flags.  ``code`` is the page of ``before`` as it was once looked up; a
+        doubtful case is answered with False, and costs time.
+        """
         ...
 
     def debug_arch(self, ours: bytes, state: VcpuState) -> bytes:

@@ -32,6 +32,16 @@ class PhysicalMemory:
         view = self._views[self.regions.index(region)]
         return ctypes.addressof(ctypes.c_char.from_buffer(view))
 
+    def page(self, address: int) -> memoryview | None:
+        """The bytes of the page at ``address`` themselves, read and written by the guest; None if there is
+        none.
+        """
+        try:
+            view, offset = self._find(address & ~_PAGE_MASK, PAGE)
+        except MemoryFault:
+            return None
+        return view[offset : offset + PAGE]
+
     def _find(self, address: int, length: int) -> tuple[memoryview, int]:
         for region, view in zip(self.regions, self._views, strict=True):
             if region.start <= address < region.end:

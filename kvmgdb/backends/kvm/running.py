@@ -37,11 +37,13 @@ from kvmgdb.backends.kvm.vcpu import (
     Vcpu,
 )
 from kvmgdb.backends.kvm.view import View
-from kvmgdb.errors import MemoryFault
+from kvmgdb.backends.memory import PAGE
 
 LONGEST_INSTRUCTION = 15
 """Bytes; of x86 (SDM vol. 2, "Instruction Format").  No trap of ours may be part of an instruction that is
 stepped."""
+
+_IN_PAGE = PAGE - 1
 
 NOTHING_HAPPENED = (INTERRUPTED, KVM_EXIT_INTR, KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_SET_TPR)
 DEVICE_EXITS = (KVM_EXIT_IO, KVM_EXIT_MMIO)
@@ -77,8 +79,9 @@ class Runner:
         self.console = console
         self._offer = offer
         self._exit_status: int | None = None
-        self._last_code = (-1, 0)
-        self._armed_to_run = False
+        self._code_address = -1
+        self._code: memoryview | None = None
+        self._armed_to_run = self._armed_to_step = self._had_hardware = False
         self._handlers: dict[int, Callable[[bool], Stop | None]] = {
             KVM_EXIT_DEBUG: self._on_debug,
             KVM_EXIT_IO: self._on_device,
@@ -100,14 +103,16 @@ class Runner:
         """Before a run or a step of the debugger's: see which mode the processor is in now, and what the
         guest has in its own debug registers.
         """
+        self._armed_to_run = False
         if self._patches:
             self._patches.use(self._host.traps[self._port.mode(self._vcpu.state)])
-        if self._hardware:
+        if self._hardware or self._had_hardware:
+            self._armed_to_step = False
+            self._had_hardware = bool(self._hardware)
             self._hardware.refresh(self._vcpu.state)
             self._hardware.note_contents(self._view)
         if self._comparing:
             self._comparing.renew()
-        self._armed_to_run = False
 
     def run(self, woken: Callable[[], bool]) -> Stop | None:
         """Run until a stop; None when ``woken``."""
@@ -140,44 +145,44 @@ class Runner:
 
     def step(self) -> Stop | None:
         """Execute one instruction; None where nothing happened but that."""
+        page, state = self._vcpu.page, self._vcpu.state
         while True:
             before = self._view.pc()
-            lifted = self._patches.lift(before, LONGEST_INSTRUCTION) if self._patches else ()
-            self._arm_step()
+            lifted = self._patches.lift(before, LONGEST_INSTRUCTION) if self._patches else []
+            if state.written or not self._armed_to_step:
+                self._arm_step()
             try:
                 reason = self._enter()
             finally:
                 self._patches.put_back(lifted)
-            if reason == KVM_EXIT_DEBUG and self._port.is_step(self._vcpu.page):
-                self._view.moved(self._port.debug_pc(self._vcpu.page, self._vcpu.state))
-                return self._on_step(before)
+            if reason == KVM_EXIT_DEBUG and self._port.is_step(page):
+                self._view.moved(self._port.debug_pc(page, state))
+                return None if self._was_plain(before) and not lifted else self._on_step(before)
+            self._armed_to_step = False
             if reason in NOTHING_HAPPENED:
                 continue
             stop = self._on_exit(reason, stepping=True)
             if stop is not None or reason in DEVICE_EXITS:
                 return stop
 
+    def _was_plain(self, before: int) -> bool:
+        """Whether the next step needs nothing done: asking KVM for a step anew costs as much as the step.
+
+        The code is looked at in the page that was looked up for an earlier instruction.
+        """
+        if before & ~_IN_PAGE != self._code_address:
+            self._code_address, self._code = before & ~_IN_PAGE, self._view.code_page(before)
+        return self._code is not None and self._port.steps_on(self._code, before, self._view.pc())
+
     def _on_step(self, before: int) -> Stop | None:
         """A step over a halt must not hide it: some hosts report the step alone."""
-        halt = self._port.halt
-        if self._view.pc() != before + len(halt) or self._code_before(before, len(halt)) != halt:
+        after, halt = self._view.pc(), self._port.halt
+        self._armed_to_step = False
+        if before & ~_IN_PAGE == after & ~_IN_PAGE:
+            self._code_address = -1  # it may have been the translation that was changed
+        if after != before + len(halt) or self._view.read_virtual(before, len(halt)) != halt:
             return None
-        return self._halted() if self._view.read_virtual(before, len(halt)) == halt else None
-
-    def _code_before(self, address: int, length: int) -> bytes:
-        """Code by the translation last used, which may have changed: good enough to rule a halt out."""
-        page, physical = self._last_code
-        if page != address & ~0xFFF:
-            page = address & ~0xFFF
-            found = self._view.translate(page)
-            if found is None:
-                return b""
-            physical = found
-            self._last_code = page, physical
-        try:
-            return self._view.read_physical(physical + (address & 0xFFF), length)
-        except MemoryFault:
-            return b""
+        return self._halted()
 
     def _enter(self) -> int:
         reason = self._vcpu.run()
@@ -192,16 +197,16 @@ class Runner:
             control |= KVM_GUESTDBG_USE_HW_BP
             arch = self._hardware.run_arch(self._vcpu.state)
         self._vcpu.debug(control, arch)
-        self._armed_to_run = True
+        self._armed_to_run, self._armed_to_step = True, False
 
     def _arm_step(self, *, with_hardware: bool = True) -> None:
-        """Asked for each time: an instruction that loads the flags, or an interrupt, takes TF away."""
         control, arch = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | self._host.step_control, b""
         if self._hardware and with_hardware:
             arch = self._hardware.step_arch(self._vcpu.state)
             control |= KVM_GUESTDBG_USE_HW_BP if arch else 0
-        self._armed_to_run = False
         self._vcpu.debug(control, arch)
+        self._armed_to_run, self._armed_to_step = False, with_hardware
+        self._vcpu.state.written = False
 
     # -- exits ---------------------------------------------------------------------------------------
 

@@ -13,6 +13,10 @@ EXIT_UNION_SIZE = 256
 """Bytes of the union in ``struct kvm_run`` that holds an exit's data (its ``padding`` member)."""
 
 
+SYNC_REGS_SIZE_BYTES = 2048
+"""Bytes for what KVM_CAP_SYNC_REGS shares."""
+
+
 class kvm_userspace_memory_region(ctypes.Structure):
     """KVM_SET_USER_MEMORY_REGION: guest-physical memory that is ours."""
 
@@ -70,4 +74,7 @@ class kvm_run(ctypes.Structure):
         ("cr8", U64),
         ("apic_base", U64),
         ("exit", _exit_data),
+        ("kvm_valid_regs", U64),
+        ("kvm_dirty_regs", U64),
+        ("s", U8 * SYNC_REGS_SIZE_BYTES),
     )

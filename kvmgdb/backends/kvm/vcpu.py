@@ -21,6 +21,8 @@ KVM_GUESTDBG_SINGLESTEP = 2
 KVM_GUESTDBG_USE_SW_BP = 0x10000
 KVM_GUESTDBG_USE_HW_BP = 0x20000
 
+KVM_CAP_SYNC_REGS = 74
+
 INTERRUPTED = -1
 """What :meth:`Vcpu.run` answers where a signal, or ``immediate_exit``, ended the run."""
 
@@ -36,7 +38,7 @@ class Vcpu:
         self.page = memoryview(self._map)
         """The shared page, and what an exit puts behind it."""
         self.shared = kvm_run.from_buffer(self._map)
-        self.state = State(self._fd, port.blocks)
+        self.state = State(self._fd, port.blocks, self.shared, device.has(KVM_CAP_SYNC_REGS))
         self._run_number = ioctls.HOST.number(ioctls.KVM_RUN)
         self._debug_number = ioctls.HOST.number(ioctls.set_guest_debug(port.debug_arch_size))
         self._debug = (ctypes.c_uint32 * (2 + port.debug_arch_size // 4))()
@@ -53,8 +55,9 @@ class Vcpu:
         Raises:
             BackendError: KVM cannot run it.
         """
-        self.state.forget()
-        if ioctls.raw_ioctl(self._fd, self._run_number, 0) == 0:
+        ended = ioctls.raw_ioctl(self._fd, self._run_number, 0)
+        self.state.on_exit()
+        if ended == 0:
             reason: int = self.shared.exit_reason
             return reason
         number = ctypes.get_errno()
@@ -114,6 +117,7 @@ class Vcpu:
 
     def close(self) -> None:
         """Give it back; the machine keeps its number until it is closed itself."""
+        self.state.close()
         del self.shared
         self.page.release()
         self._map.close()

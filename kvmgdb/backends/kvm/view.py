@@ -69,6 +69,11 @@ class View:
         found = self._pages[page]
         return None if found is None else found + (address & (PAGE - 1))
 
+    def code_page(self, address: int) -> memoryview | None:
+        """The page that virtual ``address`` is in, as the guest executes it now: with our traps."""
+        physical = self.translate(address & ~(PAGE - 1))
+        return None if physical is None else self._memory.page(physical)
+
     def read_physical(self, address: int, length: int) -> bytes:
         """Guest-physical memory, without our traps."""
         return self._patches.read(address, length)

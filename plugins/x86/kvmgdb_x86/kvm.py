@@ -150,6 +150,17 @@ class X86Kvm:
         exception, _, _, dr6, _ = _DEBUG.unpack_from(run, UNION_OFFSET)
         return bool(exception == DB_VECTOR and events_of(dr6) & ~_UNSURE == DR6_BS)
 
+    def steps_on(self, code: memoryview, before: int, after: int) -> bool:
+        """By the last byte of an instruction that goes straight on, or the target of a short jump."""
+        at, length = before & _IN_PAGE, after - before
+        if 0 < length <= _LONGEST and at + length <= len(code):
+            last = at + length - 1
+            return code[last] not in _FLAGS_OR_HALT and code[last - 1] != _MOV_TO_CR
+        if at + 2 > len(code) or code[at] not in _SHORT_JUMPS:
+            return False
+        distance = code[at + 1]
+        return after == before + 2 + (distance if distance < 0x80 else distance - 0x100)
+
     def debug_exception(self, run: memoryview, state: VcpuState) -> GuestException:
         """#BP, or #DB with the events of the payload."""
         exception, _, pc, dr6, _ = _DEBUG.unpack_from(run, UNION_OFFSET)
@@ -209,6 +220,13 @@ class X86Kvm:
         """Unless it has set DR7.GD itself."""
         return not state.get(DEBUGREGS).dr7 & _DR7_GD
 
+
+_IN_PAGE = 0xFFF
+_LONGEST = 15
+_FLAGS_OR_HALT = frozenset((0x9D, 0xCF, 0xF4))  # POPF, IRET, HLT
+_MOV_TO_CR = 0x22  # behind 0F, before the register byte
+_SHORT_JUMPS = frozenset((*range(0x70, 0x80), *range(0xE0, 0xE4), 0xEB))
+"""Jcc, LOOP and JMP with a distance of one byte."""
 
 _UNSURE = 1 << 11 | 1 << 16
 """DR6.BLD and RTM, active low: some hosts leave them clear, so clear says nothing (facts of the host)."""

@@ -303,8 +303,8 @@ def _warnings(measured: Measured, *, watches: bool) -> list[str]:
         found.append(f"hardware breakpoints do not work here ({measured[EXECUTION]}): use software ones")
     if not watches:
         found.append(
-            "data watchpoints do not fire here: write watchpoints are found by single steps and comparing, at "
-            "some 50,000 instructions a second; read and access watchpoints are refused"
+            "data watchpoints do not fire here: write watchpoints are found by steps and comparing, at some "
+            "50,000 instructions a second; read and access watchpoints are refused"
         )
     return found + [
         f"{name}: {measured[name]}: a guest that debugs itself will not work"

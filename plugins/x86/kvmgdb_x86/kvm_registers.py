@@ -13,8 +13,11 @@ from kvmgdb_x86.segments import Descriptor
 
 REGS, SREGS, XSAVE, DEBUGREGS, MSRS, EVENTS = "regs", "sregs", "xsave", "debugregs", "msrs", "events"
 
+KVM_SYNC_X86_REGS = 1
+"""It stands first in ``struct kvm_sync_regs``."""
+
 BLOCKS = (
-    StateBlock(REGS, kvm.KVM_GET_REGS, kvm.KVM_SET_REGS, kvm.kvm_regs),
+    StateBlock(REGS, kvm.KVM_GET_REGS, kvm.KVM_SET_REGS, kvm.kvm_regs, sync=KVM_SYNC_X86_REGS),
     StateBlock(SREGS, kvm.KVM_GET_SREGS, kvm.KVM_SET_SREGS, kvm.kvm_sregs),
     StateBlock(XSAVE, kvm.KVM_GET_XSAVE, kvm.KVM_SET_XSAVE, kvm.kvm_xsave),
     StateBlock(DEBUGREGS, kvm.KVM_GET_DEBUGREGS, kvm.KVM_SET_DEBUGREGS, kvm.kvm_debugregs),
