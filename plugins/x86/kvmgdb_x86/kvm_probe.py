@@ -32,7 +32,7 @@ ENABLE, SINGLESTEP = 1, 2
 USE_SW_BP, USE_HW_BP, BLOCKIRQ = 0x10000, 0x20000, 0x100000
 """KVM_SET_GUEST_DEBUG's control bits (Linux ``arch/x86/include/uapi/asm/kvm.h``)."""
 
-_INT3, _HLT, _NOP = b"\xcc", b"\xf4", b"\x90"
+_INT3, _HLT, _NOP, _IRET = b"\xcc", b"\xf4", b"\x90", b"\xcf"
 _DATA, _TABLE, _HANDLERS, _STACK = 0x5000, 0x6000, 0x7000, 0x8000
 _EXIT = struct.Struct("<IIQQQ")
 _HANDED_ON = KVM_EXIT_HLT
@@ -51,7 +51,7 @@ STEP, STRING_STEP = "single step", "step of a string instruction"
 EXECUTION, ACCESS = "execution breakpoint", "access watch of 4 bytes"
 BREAKPOINT_BACK, DEBUG_BACK = "INT3 handed back", "debug exception handed back"
 RESUME_FLAG, GENERAL_DETECT = "resume flag", "general detect"
-BLOCK_INTERRUPTS, SSE = "steps without interrupts", "SSE arithmetic"
+BLOCK_INTERRUPTS, SSE, IRET = "steps without interrupts", "SSE arithmetic", "IRET in 32-bit mode"
 
 
 def int3(mode: str) -> str:
@@ -229,6 +229,15 @@ def _general_detect(bench: Bench) -> str:
     return NEVER if found.reason == KVM_EXIT_HLT else _other(found)
 
 
+def _iret(bench: Bench) -> str:
+    bench.start("32", _IRET + _HLT)
+    bench.write(_STACK, struct.pack("<III", TRIAL_ENTRY + 1, modes.CODE_32, 2))
+    bench.state.get(REGS).rsp = _STACK
+    bench.state.put(REGS)
+    found = bench.run()
+    return WORKS if found.reason == KVM_EXIT_HLT else _other(found)
+
+
 def _block_interrupts(bench: Bench) -> str:
     return WORKS if bench.control_bits & BLOCKIRQ else NOT_OFFERED
 
@@ -265,6 +274,7 @@ TRIALS = (
     _trial(BREAKPOINT_BACK, "the guest's own INT3 reaches its handler", _breakpoint_back),
     _trial(DEBUG_BACK, "a debug exception of the guest's own reaches its handler, with DR6", _debug_back),
     _trial(BLOCK_INTERRUPTS, "KVM_GUESTDBG_BLOCKIRQ keeps a step out of handlers", _block_interrupts),
+    _trial(IRET, "a 32-bit guest can return from a handler", _iret),
     _trial(SSE, "the guest's kernel can use SSE arithmetic", _sse),
 )
 
@@ -291,19 +301,17 @@ def _warnings(measured: Measured, *, watches: bool) -> list[str]:
     found = []
     if measured[STEP] != WORKS:
         found.append(f"single steps do not work ({measured[STEP]}): stepping and watchpoints will fail")
-    for mode, name in _MODES.items():
-        outcome = measured[int3(mode)]
-        if outcome == INTERNAL_ERROR:
-            found.append(
-                f"INT3 in {name} is an internal error here: at a breakpoint, it is taken for the hit"
-            )
-        elif outcome != WORKS:
-            found.append(f"INT3 in {name} is {outcome} here: software breakpoints are HLT instructions there")
+    errors = [name for mode, name in _MODES.items() if measured[int3(mode)] == INTERNAL_ERROR]
+    if errors:
+        found.append(f"INT3 in {' and '.join(errors)} is an internal error: at a breakpoint, that is the hit")
+    others = [name for mode, name in _MODES.items() if measured[int3(mode)] not in (WORKS, INTERNAL_ERROR)]
+    if others:
+        found.append(f"INT3 in {' and '.join(others)} is not reported: software breakpoints are HLT there")
     if measured[EXECUTION] != WORKS:
-        found.append(f"hardware breakpoints do not work here ({measured[EXECUTION]}): use software ones")
+        found.append(f"hardware breakpoints do not work ({measured[EXECUTION]}): use software ones")
     if not watches:
         found.append(
-            "data watchpoints do not fire here: write watchpoints are found by steps and comparing, at some "
+            "data watchpoints do not fire: write watchpoints are found by steps and comparing, at some "
             "50,000 instructions a second; read and access watchpoints are refused"
         )
     return found + [
