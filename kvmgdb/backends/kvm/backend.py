@@ -181,8 +181,8 @@ class KvmBackend:
                 if stop is not None:
                     return stop
             if self._comparing:
-                return runner.run_comparing(lambda: waker.fired, self._is_breakpoint)
-            return runner.run(lambda: waker.fired)
+                return runner.run_comparing(waker.woken, self._is_breakpoint)
+            return runner.run(waker.woken)
         finally:
             waker.disarm()
 

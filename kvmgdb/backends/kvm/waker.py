@@ -31,8 +31,7 @@ class Waker:
         self._runner: int | None = None
         self._armed = self._sent = False
         self._watched: int | None = None
-        self.fired = False
-        """Whether the descriptor that :meth:`arm` was given has become readable."""
+        self._fired = False
         self._epoll = select.epoll()
         self._ours, self._python = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._epoll.register(self._ours, select.EPOLLIN)
@@ -55,9 +54,24 @@ class Waker:
         if self._runner != threading.get_ident():
             self._adopt()
         with self._lock:
-            self._armed, self.fired, self._watched = True, False, fd
+            self._armed, self._fired, self._watched = True, False, fd
         if fd is not None:
             self._epoll.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
+
+    def woken(self) -> bool:
+        """Whether the descriptor has become readable.  Where it was a signal of the process instead, which
+        Python has seen to by now, KVM_RUN may be entered again.
+        """
+        if not self._sent:
+            return False
+        with self._lock:
+            if not self._fired:
+                self._swallow()
+            return self._fired
+
+    def _swallow(self) -> None:
+        self._sent = False
+        signal.sigtimedwait({WAKE_SIGNAL}, 0)
 
     def disarm(self) -> None:
         """The run is over; a signal still on its way is swallowed."""
@@ -68,8 +82,7 @@ class Waker:
             with contextlib.suppress(OSError):
                 self._epoll.unregister(fd)
         if self._sent:
-            self._sent = False
-            signal.sigtimedwait({WAKE_SIGNAL}, 0)
+            self._swallow()
 
     def _adopt(self) -> None:
         """The thread that calls is the one that runs the guest."""
@@ -89,9 +102,10 @@ class Waker:
         with self._lock:
             if not self._armed or self._runner is None:
                 return
-            self.fired = self.fired or (fd == self._watched and _is_readable(fd))
-            self._sent = True
-            signal.pthread_kill(self._runner, WAKE_SIGNAL)
+            self._fired = self._fired or (fd == self._watched and _is_readable(fd))
+            if not self._sent:  # one is enough, and signals of this kind queue
+                self._sent = True
+                signal.pthread_kill(self._runner, WAKE_SIGNAL)
 
     def close(self) -> None:
         """Stop watching."""
