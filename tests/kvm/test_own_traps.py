@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import logging
+import re
 import struct
 
 import pytest
 
+from kvmgdb import builtin
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import GuestException, StopKind
+from kvmgdb.backends.base import GuestSetup
 from kvmgdb.errors import RspError
+from kvmgdb.loader import combine, read_image
+from kvmgdb.plugins import load_plugins
 from tests.kvm.conftest import ENTRY, HANDLERS, STACK, StartGuest, set_handler
-from tests.support.machines import Machine
+from tests.support import kvm_host
+from tests.support.guests import sample
+from tests.support.machines import MEMORY, Machine
 
 VARIANTS = ["64", "32", "16"]
 DB, BP = 1, 3
@@ -173,3 +180,47 @@ def test_ours_give_way_and_say_so(start: StartGuest, caplog: pytest.LogCaptureFi
     assert "a hardware breakpoint at" in caplog.text
     assert "the guest has taken its debug register" in caplog.text
     assert stop.pc == ENTRY + len(ARM) + 1
+
+
+# -- INT n, and a guest that checks all of this itself ---------------------------------------------------
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_software_interrupt_reaches_its_handler(start: StartGuest, variant: str) -> None:
+    machine = start(variant, NOP + b"\xcd\x21" + NOP + HLT)
+    set_handler(machine, 0x21, HLT)
+    _run_to_handler(machine, 0x21)
+    assert _pushed(machine) == ENTRY + 3
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_int3_of_two_bytes(start: StartGuest, variant: str) -> None:
+    machine = start(variant, b"\xcd\x03" + NOP + HLT)
+    set_handler(machine, BP, HLT)
+    _run_to_handler(machine, BP)
+    assert _pushed(machine) == ENTRY + 2
+
+
+@pytest.mark.parametrize("breakpoints", [False, True], ids=["alone", "under a debugger"])
+def test_the_guest_that_checks_itself(breakpoints: bool) -> None:
+    """What it finds wrong is what this host's debug registers do not do, debugger or not."""
+    elf = sample("x86:64").folder / "selfdebug64.elf"
+    plugins = load_plugins(builtin, environment={})
+    images = combine((read_image(elf, None),), None)
+    printed = bytearray()
+    setup = GuestSetup(plugins.resolve("x86:64"), images, MEMORY, printed.append, {})
+    backend = plugins.backends["kvm"].create(setup)
+    try:
+        machine = Machine(plugins.resolve("x86:64"), sample("x86:64"), backend, printed)
+        if breakpoints:
+            unused = images.entry + 0x10_0000
+            backend.insert(BreakpointKind.SOFTWARE, unused, 1)
+            backend.insert(BreakpointKind.HARDWARE, unused, 1)
+        assert machine.run().kind is StopKind.EXIT
+    finally:
+        backend.close()
+    lines = printed.decode().splitlines()
+    wrong = [line for line in lines if line.startswith("FAIL")]
+    whole = all(map(kvm_host.has, kvm_host.WATCH))
+    assert [line for line in wrong if whole or not re.match(r"FAIL (dr[123]-|tf-steps)", line)] == []
+    assert sum(line.startswith("PASS") for line in lines) >= 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from kvmgdb.arch.kvm import (
     HostDebug,
@@ -22,7 +23,13 @@ from kvmgdb.arch.stops import GuestException
 from kvmgdb_x86 import debug, debugregs, exceptions, kvm_probe, modes, paging
 from kvmgdb_x86 import kvm_structs as kvm
 from kvmgdb_x86.exits import BP_VECTOR, DB_VECTOR, DR6_BS
-from kvmgdb_x86.kvm_delivery import cannot_deliver, events_of, inject_breakpoint, inject_debug
+from kvmgdb_x86.kvm_delivery import (
+    cannot_deliver,
+    events_of,
+    inject_breakpoint,
+    inject_debug,
+    inject_software_interrupt,
+)
 from kvmgdb_x86.kvm_registers import BLOCKS, DEBUGREGS, REGISTERS, REGS, SREGS, XSAVE, load_descriptor
 from kvmgdb_x86.linear import LinearMemory
 from kvmgdb_x86.ports import outputs, read_port
@@ -171,26 +178,38 @@ class X86Kvm:
         return exceptions.make(DB_VECTOR, pc, rip)
 
     def trap_at_pc(self, state: VcpuState, code: bytes) -> GuestException | None:
-        """INT3 and INT1."""
+        """INT3, INT n and INT1 (SDM vol. 2, "INT n")."""
         pc, rip = self.linear_pc(state), state.get(REGS).rip
-        if code[:1] == b"\xcc":
-            return exceptions.make(BP_VECTOR, pc + 1, rip + 1)
-        if code[:1] == b"\xf1":
-            self._events = 0
-            state.get(REGS).rip = rip + 1  # a trap: what it reports is the next instruction
-            state.put(REGS)
-            return exceptions.make(DB_VECTOR, pc, rip + 1)
+        match code[0]:
+            case 0xCC:
+                return exceptions.make(BP_VECTOR, pc + 1, rip + 1)
+            case 0xCD if code[1:2] == b"\x03":
+                return exceptions.make(BP_VECTOR, pc + 1, rip + 2)
+            case 0xCD if len(code) > 1:
+                return replace(exceptions.make(code[1], pc, rip + 2), name=f"INT {code[1]:#x}", trap=True)
+            case 0xF1:
+                self._events = 0
+                state.get(REGS).rip = rip + 1  # a trap: what it reports is the next instruction
+                state.put(REGS)
+                return exceptions.make(DB_VECTOR, pc, rip + 1)
         return None
 
     def deliver(self, state: VcpuState, exception: GuestException, read: ReadPhysical) -> str | None:
         """Through the guest's own IDT or vector table, by KVM."""
-        problem = cannot_deliver(state, exception.vector, read)
+        vector, software = exception.vector, exception.trap
+        problem = cannot_deliver(state, vector, read, software=software)
         if problem is not None:
             return problem
-        if exception.vector == BP_VECTOR:
-            inject_breakpoint(state, 0 if self._return_after else 1)
-        else:
+        if not software:
             inject_debug(state, self._events, payload=self._payloads)
+            return None
+        if vector != BP_VECTOR or not self._return_after:
+            state.get(REGS).rip = exception.return_pc
+            state.put(REGS)
+        if vector == BP_VECTOR:
+            inject_breakpoint(state)
+        else:
+            inject_software_interrupt(state, vector)
         return None
 
     # -- the guest's own debug registers -------------------------------------------------------------

@@ -15,7 +15,7 @@ from kvmgdb_x86.kvm_registers import DEBUGREGS, EVENTS, REGS, SREGS
 from kvmgdb_x86.linear import LinearMemory
 
 
-def cannot_deliver(state: VcpuState, vector: int, read: ReadPhysical) -> str | None:
+def cannot_deliver(state: VcpuState, vector: int, read: ReadPhysical, *, software: bool) -> str | None:
     """Why the guest has no handler for ``vector``, as a clause; None if it has one.
 
     A processor that finds none shuts down, which is not what a debugger's user wants to see of an INT3.
@@ -34,17 +34,19 @@ def cannot_deliver(state: VcpuState, vector: int, read: ReadPhysical) -> str | N
         stack_base=sregs.ss.base,
         stack_pointer=regs.rsp,
     )
-    return obstacle(cpu, vector, vector == exceptions.BREAKPOINT, look.read, look.can_write)
+    return obstacle(cpu, vector, software, look.read, look.can_write)
 
 
-def inject_breakpoint(state: VcpuState, length: int) -> None:
-    """Queue #BP.  ``length`` is how far RIP must be moved first: what is pushed is the address after the
-    INT3, and some hosts add its length themselves.
-    """
-    if length:
-        state.get(REGS).rip += length
-        state.put(REGS)
+def inject_breakpoint(state: VcpuState) -> None:
+    """Queue #BP.  RIP is where the host wants it: it pushes either that, or that and an INT3's length."""
     _inject(state, exceptions.BREAKPOINT)
+
+
+def inject_software_interrupt(state: VcpuState, vector: int) -> None:
+    """Queue INT n, which the host could not execute; RIP is behind it already."""
+    queued = state.get(EVENTS)
+    queued.interrupt.injected, queued.interrupt.nr, queued.interrupt.soft = 1, vector, 1
+    state.put(EVENTS)
 
 
 def inject_debug(state: VcpuState, events: int, *, payload: bool) -> None:

@@ -198,7 +198,7 @@ def _breakpoint_back(bench: Bench) -> str:
     if not bench.debug(ENABLE | USE_SW_BP):
         return NOT_OFFERED
     bench.run()
-    inject_breakpoint(bench.state, 0)
+    inject_breakpoint(bench.state)
     pushed = _pushed(bench, BP_VECTOR)
     if pushed is None:
         return "lost"
