@@ -180,7 +180,7 @@ class Runner:
         self._armed_to_step = False
         if before & ~_IN_PAGE == after & ~_IN_PAGE:
             self._code_address = -1  # it may have been the translation that was changed
-        if after != before + len(halt) or self._view.read_virtual(before, len(halt)) != halt:
+        if not halt or after != before + len(halt) or self._view.read_virtual(before, len(halt)) != halt:
             return None
         return self._halted()
 

@@ -43,7 +43,10 @@ class View:
     def read_registers(self, names: Sequence[str]) -> list[int]:
         """Values by name."""
         registers, get = self._port.registers, self._state.get
-        return [register.read(get(register.block)) for register in map(registers.__getitem__, names)]
+        try:
+            return [register.read(get(register.block)) for register in map(registers.__getitem__, names)]
+        except KeyError as missing:
+            raise RspError(f"KVM does not give the register {missing.args[0]}") from None
 
     def write_register(self, name: str, value: int) -> None:
         """Set one register, in the kernel too.
@@ -51,8 +54,8 @@ class View:
         Raises:
             RspError: it is read-only, or KVM refuses the value.
         """
-        register = self._port.registers[name]
-        if register.write is None:
+        register = self._port.registers.get(name)
+        if register is None or register.write is None:
             raise RspError(f"register {name} cannot be written on KVM")
         register.write(self._state.get(register.block), value, self.read_physical)
         self.moved()

@@ -15,6 +15,7 @@ from kvmgdb.arch.machine import DeviceRegion, Devices, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb.errors import MemoryFault
 from kvmgdb_ppc import debug, delivery, exceptions, instructions, tlb
+from kvmgdb_ppc.devices import CONSOLE, DEVICES, EXIT
 from kvmgdb_ppc.engine_state import find_sprs
 from kvmgdb_ppc.registers import BOOKE
 from kvmgdb_ppc.sprs import READ_ONLY, SPRS
@@ -35,10 +36,6 @@ _TLB_SETUP = {
     "e500v2": tlb.setup_e500,
     "e500mc": tlb.setup_e500,
 }
-
-DEVICES = DeviceRegion(0xF000_0000, 0x1000, "console and exit device")
-CONSOLE, EXIT = 0x0, 0x8
-"""A byte stored at these offsets is printed, or ends the guest with that status."""
 
 SCRATCH = Region(0xFFFF_F000, 0x1000, "debugger's scratch page")
 """Where the few instructions lie that reach what the engine has no call for."""

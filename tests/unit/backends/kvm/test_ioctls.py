@@ -11,10 +11,12 @@ import pytest
 from kvmgdb.arch.kvm import Ioctl
 from kvmgdb.backends.kvm import ioctls
 from kvmgdb.backends.kvm.ioctls import GENERIC, POWERPC, Encoding, encoding_of
+from kvmgdb_ppc import kvm_structs as ppc
 from kvmgdb_x86 import kvm_structs as x86
 from tests.support import headers
 
 COMMON = [value for value in vars(ioctls).values() if isinstance(value, Ioctl)]
+OF_PPC = [value for value in vars(ppc).values() if isinstance(value, Ioctl)]
 OF_X86 = [value for value in vars(x86).values() if isinstance(value, Ioctl)]
 
 
@@ -22,7 +24,7 @@ OF_X86 = [value for value in vars(x86).values() if isinstance(value, Ioctl)]
     ("arch", "encoding", "calls"),
     [
         ("x86", GENERIC, [*COMMON, *OF_X86, ioctls.set_guest_debug(64)]),
-        ("ppc", POWERPC, [*COMMON, ioctls.set_guest_debug(256)]),
+        ("ppc", POWERPC, [*COMMON, *OF_PPC, ioctls.set_guest_debug(256)]),
     ],
 )
 def test_numbers_are_the_headers(arch: str, encoding: Encoding, calls: list[Ioctl], tmp_path: Path) -> None:

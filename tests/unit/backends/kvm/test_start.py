@@ -22,6 +22,16 @@ def test_x86_on_a_powerpc_host() -> None:
         port_for(_setup("x86:64").arch, "ppc64le")
 
 
+def test_powerpc_on_an_x86_host() -> None:
+    with pytest.raises(BackendError, match=r"ppc:440 on KVM needs a PowerPC host.*emulator, or QEMU"):
+        port_for(_setup("ppc:440").arch, "x86_64")
+
+
+def test_a_core_that_kvm_is_not_known_to_run() -> None:
+    with pytest.raises(BackendError, match="KVM cannot run ppc:power9"):
+        port_for(_setup("ppc:power9").arch)
+
+
 @pytest.mark.parametrize("machine", ["x86_64", "i686"])
 def test_x86_on_an_x86_host(machine: str) -> None:
     assert port_for(_setup("x86:16").arch, machine).host == "an x86 host"
