@@ -8,59 +8,17 @@ that gets it and the call that sets it.  Names are the kernel's (Linux ``include
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum, IntFlag
+from enum import Enum
 from typing import Any, Protocol
 
+from kvmgdb.arch.kvm_calls import Ioctl
 from kvmgdb.arch.machine import Devices, ReadPhysical, Region, StartState
 from kvmgdb.arch.stops import GuestException
 
-KVMIO = 0xAE
-"""The type byte of every KVM ioctl number."""
-
 Struct = Any
 """A ``ctypes.Structure``; its fields are the kernel's."""
-
-
-class Direction(IntFlag):
-    """Whether the kernel reads or writes the argument, seen from user space (``_IOW``: it reads)."""
-
-    NONE = 0
-    WRITE = 1
-    READ = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Ioctl:
-    """One call, before it is encoded for a host: encodings differ between hosts."""
-
-    name: str
-    number: int
-    direction: Direction = Direction.NONE
-    size: int = 0
-    """Bytes of the argument as the kernel's macro has it; a flexible array counts nothing."""
-
-
-def io(name: str, number: int) -> Ioctl:
-    """``_IO``: the argument is a number, or nothing."""
-    return Ioctl(name, number)
-
-
-def ior(name: str, number: int, struct: type[ctypes.Structure]) -> Ioctl:
-    """``_IOR``: the kernel fills in ``struct``."""
-    return Ioctl(name, number, Direction.READ, ctypes.sizeof(struct))
-
-
-def iow(name: str, number: int, struct: type[ctypes.Structure]) -> Ioctl:
-    """``_IOW``: the kernel takes ``struct``."""
-    return Ioctl(name, number, Direction.WRITE, ctypes.sizeof(struct))
-
-
-def iowr(name: str, number: int, struct: type[ctypes.Structure]) -> Ioctl:
-    """``_IOWR``: both."""
-    return Ioctl(name, number, Direction.READ | Direction.WRITE, ctypes.sizeof(struct))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from kvmgdb import builtin
-from kvmgdb.arch.kvm import KvmMachine, io
+from kvmgdb.arch.kvm import (
+    KvmMachine,
+)
+from kvmgdb.arch.kvm_calls import io
 from kvmgdb.backends.base import GuestSetup
 from kvmgdb.backends.kvm.device import Device
 from kvmgdb.backends.kvm.probe import TrialBench

@@ -109,6 +109,18 @@ def test_what_is_delivered_is_told(start: StartGuest) -> None:
     assert [(exception.vector, exception.pc, exception.trap) for exception in told] == [(BP, ENTRY, True)]
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_breakpoint_of_ours_on_an_int3_of_the_guests(start: StartGuest, variant: str) -> None:
+    """First ours, then, going on, the guest's."""
+    machine = start(variant, NOP + INT3 + NOP + HLT)
+    set_handler(machine, BP, HLT)
+    machine.backend.insert(BreakpointKind.SOFTWARE, ENTRY + 1, 1)
+    stop = machine.run()
+    assert (stop.kind, stop.pc) == (StopKind.BREAKPOINT, ENTRY + 1)
+    _run_to_handler(machine, BP)
+    assert _pushed(machine) == ENTRY + 2
+
+
 # -- the guest's own debug registers -------------------------------------------------------------------
 
 

@@ -10,7 +10,9 @@ import pytest
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import Signal, StopKind
+from kvmgdb_x86 import modes
 from tests.kvm.conftest import ENTRY, StartGuest
+from tests.support.machines import Machine
 
 HLT, NOP = b"\xf4", b"\x90"
 NOWHERE = 0xC000_0000
@@ -179,3 +181,47 @@ def test_traps_follow_the_mode(start: StartGuest) -> None:
     assert (stop.kind, stop.pc) == (StopKind.BREAKPOINT, ENTRY + 0x42)
     assert machine.read(ENTRY + 0x40, 5) == NOP * 4 + HLT
     assert machine.run().kind is StopKind.HALT
+
+
+ALIAS = 0x4000_0000
+"""A second address for the start of memory, once :func:`_alias` has mapped it."""
+
+
+def _alias(machine: Machine) -> None:
+    directory = modes.PAGE_TABLES + 0x3000  # of the second gigabyte, in the start-up tables
+    machine.backend.write_physical(directory, (0x83).to_bytes(8, "little"))
+
+
+def test_a_trap_reached_by_another_address_stops_nobody(start: StartGuest) -> None:
+    machine = start("64", NOP * 4 + HLT)
+    _alias(machine)
+    machine.backend.insert(BreakpointKind.SOFTWARE, ENTRY + 2, 1)
+    machine.backend.write_register("rip", ALIAS + ENTRY)
+    stop = machine.run()
+    assert (stop.kind, stop.pc) == (StopKind.HALT, ALIAS + ENTRY + 5)
+    machine.backend.write_register("rip", ENTRY)
+    assert machine.run().pc == ENTRY + 2
+
+
+def test_steps_over_it_are_one_instruction_each(start: StartGuest) -> None:
+    machine = start("64", NOP * 4 + HLT)
+    _alias(machine)
+    machine.backend.insert(BreakpointKind.SOFTWARE, ENTRY + 2, 1)
+    machine.backend.write_register("rip", ALIAS + ENTRY)
+    assert [machine.backend.step().pc - ALIAS - ENTRY for _ in range(4)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("variant", ["64", "32", "16"])
+def test_a_breakpoint_on_a_halt_of_the_guests(start: StartGuest, variant: str) -> None:
+    machine = start(variant, NOP + HLT)
+    machine.backend.insert(BreakpointKind.SOFTWARE, ENTRY + 1, 1)
+    kinds = [machine.run().kind for _ in range(2)]
+    assert kinds == [StopKind.BREAKPOINT, StopKind.HALT]
+
+
+def test_a_page_table_that_changes_under_steps(start: StartGuest) -> None:
+    """mov cr3, rax in the middle: the code looked at for the steps is that of the new tables."""
+    machine = start("64", b"\x0f\x20\xd8" + b"\x0f\x22\xd8" + NOP * 2 + HLT)
+    expected = [3, 6, 7, 8]
+    assert [machine.backend.step().pc - ENTRY for _ in expected] == expected
+    assert machine.backend.step().kind is StopKind.HALT

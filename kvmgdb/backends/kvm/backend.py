@@ -1,7 +1,8 @@
 """A guest on KVM: its machine, its breakpoints, and who gets its exceptions.
 
 One thread runs everything, the one that calls.  :mod:`.view` looks at the guest, :mod:`.running` runs it,
-:mod:`.waker` ends a run from outside; what this host cannot do was found out before (:mod:`.probe`).
+:mod:`.exits` says what an exit means, :mod:`.waker` ends a run from outside; what this host cannot do was
+found out before (:mod:`.probe`).
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from kvmgdb.arch.stops import GuestException, Stop, StopKind
 from kvmgdb.backends.base import HandBack, OnDelivered
 from kvmgdb.backends.kvm.comparing import Comparing
 from kvmgdb.backends.kvm.device import Device, Machine
+from kvmgdb.backends.kvm.exits import Exits
 from kvmgdb.backends.kvm.hardware import Hardware
 from kvmgdb.backends.kvm.patches import Patches
+from kvmgdb.backends.kvm.processor import Processor
 from kvmgdb.backends.kvm.running import Runner
 from kvmgdb.backends.kvm.vcpu import Vcpu
 from kvmgdb.backends.kvm.view import View
@@ -70,18 +73,17 @@ class KvmBackend:
         self._vcpu = Vcpu(self._device, self._machine, self._port)
         self._waker = Waker(self._vcpu.unblock)
         self._view = View(self._port, self._vcpu.state, self._memory, self._patches, self._arch.registers.pc)
-        self._runner = Runner(
-            self._arch,
+        processor = Processor(
             self._port,
             self._host,
+            self._arch.decoder,
             self._vcpu,
             self._view,
             self._patches,
             self._hardware,
-            self._comparing,
-            self._console,
-            self._offer,
         )
+        exits = Exits(processor, self._console, self._offer)
+        self._runner = Runner(processor, exits, self._comparing)
         self._shown: int | None = None
         for address, data in self._images.segments:
             self._memory.write(address, data)
@@ -177,7 +179,7 @@ class KvmBackend:
         waker.arm(wake)
         try:
             if fresh and self._is_breakpoint(self._view.pc()):
-                stop = runner.step()
+                stop = runner.step(into_handler=False)
                 if stop is not None:
                     return stop
             if self._comparing:

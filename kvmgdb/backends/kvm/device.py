@@ -6,7 +6,10 @@ import errno
 import os
 from pathlib import Path
 
-from kvmgdb.arch.kvm import Ioctl, Struct
+from kvmgdb.arch.kvm import (
+    Struct,
+)
+from kvmgdb.arch.kvm_calls import Ioctl
 from kvmgdb.arch.machine import Region
 from kvmgdb.backends.kvm import ioctls
 from kvmgdb.backends.kvm.structs import kvm_enable_cap, kvm_userspace_memory_region

@@ -12,7 +12,7 @@ import os
 import platform
 from dataclasses import dataclass
 
-from kvmgdb.arch.kvm import KVMIO, Direction, Ioctl, io, iow
+from kvmgdb.arch.kvm_calls import KVMIO, Direction, Ioctl, io, iow
 from kvmgdb.backends.kvm.structs import kvm_enable_cap, kvm_signal_mask, kvm_userspace_memory_region
 
 TYPE_SHIFT, SIZE_SHIFT = 8, 16

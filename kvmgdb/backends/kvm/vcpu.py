@@ -8,7 +8,11 @@ import mmap
 import os
 from sys import byteorder
 
-from kvmgdb.arch.kvm import Ioctl, KvmPort, Struct
+from kvmgdb.arch.kvm import (
+    KvmPort,
+    Struct,
+)
+from kvmgdb.arch.kvm_calls import Ioctl
 from kvmgdb.arch.kvm_run import UNION_OFFSET, exit_reason
 from kvmgdb.backends.kvm import ioctls
 from kvmgdb.backends.kvm.device import Device, Machine

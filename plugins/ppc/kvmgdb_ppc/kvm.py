@@ -35,6 +35,7 @@ from kvmgdb_ppc import debug, delivery, exceptions, instructions, kvm_registers
 from kvmgdb_ppc import kvm_structs as kvm
 from kvmgdb_ppc.devices import CONSOLE, DEVICES, EXIT
 from kvmgdb_ppc.kvm_registers import BLOCKS, DEBUG_INST, REGS
+from kvmgdb_ppc.registers import BOOKE
 
 STEP, TRAP_WORD = "single step", "the host's breakpoint instruction"
 MODE = "any"
@@ -142,8 +143,10 @@ class PpcKvm:
         return True
 
     def is_step(self, run: memoryview) -> bool:
-        """Status 0; it also stands for a trap of ours, but none of them is in the way of a step."""
-        return bool(_STATUS.unpack_from(run, UNION_OFFSET)[1] == 0)
+        """Status 0 on an embedded core; it also stands for a trap of ours, but none is in the way of a step.
+        The other cores write no status that could be trusted, and have nothing else that exits.
+        """
+        return self._variant not in BOOKE or _STATUS.unpack_from(run, UNION_OFFSET)[1] == 0
 
     def steps_on(self, code: memoryview, before: int, after: int) -> bool:
         """Never: the kernel is asked for each step."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 
-from kvmgdb.arch.kvm import ior, iow, iowr
+from kvmgdb.arch.kvm_calls import ior, iow, iowr
 
 U8, U32, U64 = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64
 

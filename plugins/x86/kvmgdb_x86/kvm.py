@@ -20,7 +20,7 @@ from kvmgdb.arch.kvm import (
 from kvmgdb.arch.kvm_run import KVM_EXIT_IO, UNION_OFFSET
 from kvmgdb.arch.machine import Devices, ReadPhysical, Region, StartState
 from kvmgdb.arch.stops import GuestException
-from kvmgdb_x86 import debug, debugregs, exceptions, kvm_probe, modes, paging
+from kvmgdb_x86 import debug, debugregs, exceptions, kvm_host, kvm_probe, modes, paging
 from kvmgdb_x86 import kvm_structs as kvm
 from kvmgdb_x86.exits import BP_VECTOR, DB_VECTOR, DR6_BS
 from kvmgdb_x86.kvm_delivery import (
@@ -85,9 +85,9 @@ class X86Kvm:
 
     def adopt(self, measured: Measured) -> HostDebug:
         """The debugger's part is the answer; how exceptions are given back is kept."""
-        self._return_after = kvm_probe.pushes_after(measured)
-        self._general_detect = kvm_probe.detects(measured)
-        return kvm_probe.host_debug(measured)
+        self._return_after = kvm_host.pushes_after(measured)
+        self._general_detect = kvm_host.detects(measured)
+        return kvm_host.host_debug(measured)
 
     def reset(self, state: VcpuState, start: StartState, memory: Callable[[int, bytes], None]) -> None:
         """Start state of the variant at ``start.entry``: the same as on the emulator."""

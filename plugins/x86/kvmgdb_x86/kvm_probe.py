@@ -14,10 +14,6 @@ from kvmgdb.arch.kvm import (
     TRIAL_ENTRY,
     WORKS,
     Bench,
-    HostDebug,
-    KvmTrap,
-    Measured,
-    Report,
     Trial,
     TrialExit,
 )
@@ -32,7 +28,7 @@ ENABLE, SINGLESTEP = 1, 2
 USE_SW_BP, USE_HW_BP, BLOCKIRQ = 0x10000, 0x20000, 0x100000
 """KVM_SET_GUEST_DEBUG's control bits (Linux ``arch/x86/include/uapi/asm/kvm.h``)."""
 
-_INT3, _HLT, _NOP, _IRET = b"\xcc", b"\xf4", b"\x90", b"\xcf"
+INT3, HLT, _NOP, _IRET = b"\xcc", b"\xf4", b"\x90", b"\xcf"
 _DATA, _TABLE, _HANDLERS, _STACK = 0x5000, 0x6000, 0x7000, 0x8000
 _EXIT = struct.Struct("<IIQQQ")
 _HANDED_ON = KVM_EXIT_HLT
@@ -46,7 +42,7 @@ NEVER = "never fires"
 PUSHES_RIP = "works, pushing RIP as it is"
 NOT_OFFERED = "not offered"
 
-_MODES = {"64": "64-bit mode", "32": "32-bit mode", "16": "real mode"}
+MODES = {"64": "64-bit mode", "32": "32-bit mode", "16": "real mode"}
 STEP, STRING_STEP = "single step", "step of a string instruction"
 EXECUTION, ACCESS = "execution breakpoint", "access watch of 4 bytes"
 BREAKPOINT_BACK, DEBUG_BACK = "INT3 handed back", "debug exception handed back"
@@ -56,7 +52,7 @@ BLOCK_INTERRUPTS, SSE, IRET = "steps without interrupts", "SSE arithmetic", "IRE
 
 def int3(mode: str) -> str:
     """The name of the trial of INT3 in ``64``, ``32`` or ``16``."""
-    return f"INT3 in {_MODES[mode]}"
+    return f"INT3 in {MODES[mode]}"
 
 
 def write_watch(length: int) -> str:
@@ -80,7 +76,7 @@ def _debug(found: TrialExit) -> tuple[int, int, int]:
 
 
 def _step(bench: Bench) -> str:
-    bench.start("64", _NOP + _HLT)
+    bench.start("64", _NOP + HLT)
     if not bench.debug(ENABLE | SINGLESTEP):
         return NOT_OFFERED
     found = bench.run()
@@ -91,7 +87,7 @@ def _step(bench: Bench) -> str:
 
 
 def _int3(bench: Bench, mode: str) -> str:
-    bench.start(mode, _INT3 + _HLT)
+    bench.start(mode, INT3 + HLT)
     _vectors(bench, mode)
     if not bench.debug(ENABLE | USE_SW_BP):
         return NOT_OFFERED
@@ -103,7 +99,7 @@ def _int3(bench: Bench, mode: str) -> str:
 
 
 def _string_step(bench: Bench) -> str:
-    bench.start("64", _REP_STOSB + _HLT)
+    bench.start("64", _REP_STOSB + HLT)
     regs = bench.state.get(REGS)
     regs.rcx, regs.rdi = 3, _DATA
     bench.state.put(REGS)
@@ -124,7 +120,7 @@ def _slot(address: int, rw: int, length: int) -> bytes:
 
 
 def _execution(bench: Bench) -> str:
-    bench.start("64", _NOP + _NOP + _HLT)
+    bench.start("64", _NOP + _NOP + HLT)
     if not bench.debug(ENABLE | USE_HW_BP, _slot(TRIAL_ENTRY + 1, 0, 1)):
         return NOT_OFFERED
     found = bench.run()
@@ -135,7 +131,7 @@ def _execution(bench: Bench) -> str:
 
 
 def _resume_flag(bench: Bench) -> str:
-    bench.start("64", _NOP + _HLT)
+    bench.start("64", _NOP + HLT)
     bench.state.get(REGS).rflags |= 1 << 16
     bench.state.put(REGS)
     if not bench.debug(ENABLE | USE_HW_BP, _slot(TRIAL_ENTRY, 0, 1)):
@@ -144,12 +140,12 @@ def _resume_flag(bench: Bench) -> str:
     return WORKS if found.reason == KVM_EXIT_HLT else "does not hold a breakpoint off"
 
 
-_STORES = {1: b"\x88\x07", 2: b"\x66\x89\x07", 4: b"\x89\x07", 8: b"\x48\x89\x07"}
+STORES = {1: b"\x88\x07", 2: b"\x66\x89\x07", 4: b"\x89\x07", 8: b"\x48\x89\x07"}
 _LOAD = b"\x8b\x07"
 
 
 def _watch(bench: Bench, code: bytes, rw: int, length: int) -> str:
-    bench.start("64", code + _NOP + _HLT)
+    bench.start("64", code + _NOP + HLT)
     regs = bench.state.get(REGS)
     regs.rdi = _DATA
     bench.state.put(REGS)
@@ -164,7 +160,7 @@ def _watch(bench: Bench, code: bytes, rw: int, length: int) -> str:
 
 def _vectors(bench: Bench, mode: str) -> None:
     """Handlers for #DB and #BP: a HLT each."""
-    bench.write(_HANDLERS, _HLT * 64)
+    bench.write(_HANDLERS, HLT * 64)
     for vector in (DB_VECTOR, BP_VECTOR):
         handler = _HANDLERS + 16 * vector
         if mode == "16":
@@ -193,7 +189,7 @@ def _pushed(bench: Bench, vector: int) -> int | None:
 
 
 def _breakpoint_back(bench: Bench) -> str:
-    bench.start("64", _INT3 + _HLT)
+    bench.start("64", INT3 + HLT)
     _vectors(bench, "64")
     if not bench.debug(ENABLE | USE_SW_BP):
         return NOT_OFFERED
@@ -206,7 +202,7 @@ def _breakpoint_back(bench: Bench) -> str:
 
 
 def _debug_back(bench: Bench) -> str:
-    bench.start("64", _NOP + _HLT)
+    bench.start("64", _NOP + HLT)
     _vectors(bench, "64")
     if not bench.debug(ENABLE | USE_SW_BP):
         return NOT_OFFERED
@@ -217,7 +213,7 @@ def _debug_back(bench: Bench) -> str:
 
 
 def _general_detect(bench: Bench) -> str:
-    bench.start("64", b"\x0f\x21\xc0" + _HLT)  # mov rax, dr0
+    bench.start("64", b"\x0f\x21\xc0" + HLT)  # mov rax, dr0
     arch = bytearray(_slot(_DATA, 0, 1))
     struct.pack_into("<Q", arch, 56, struct.unpack_from("<Q", arch, 56)[0] | 1 << 13)
     if not bench.debug(ENABLE | USE_HW_BP, bytes(arch)):
@@ -230,7 +226,7 @@ def _general_detect(bench: Bench) -> str:
 
 
 def _iret(bench: Bench) -> str:
-    bench.start("32", _IRET + _HLT)
+    bench.start("32", _IRET + HLT)
     bench.write(_STACK, struct.pack("<III", TRIAL_ENTRY + 1, modes.CODE_32, 2))
     bench.state.get(REGS).rsp = _STACK
     bench.state.put(REGS)
@@ -243,7 +239,7 @@ def _block_interrupts(bench: Bench) -> str:
 
 
 def _sse(bench: Bench) -> str:
-    bench.start("64", _CONVERTS + _HLT)
+    bench.start("64", _CONVERTS + HLT)
     found = bench.run()
     return WORKS if found.reason == KVM_EXIT_HLT else _other(found)
 
@@ -257,7 +253,7 @@ TRIALS = (
     _trial(STRING_STEP, "a step of REP STOSB is one round of it", _string_step),
     *(
         _trial(int3(mode), "INT3 is reported with KVM_GUESTDBG_USE_SW_BP", partial(_int3, mode=mode))
-        for mode in _MODES
+        for mode in MODES
     ),
     _trial(EXECUTION, "a debug register stops before an instruction", _execution),
     *(
@@ -266,7 +262,7 @@ TRIALS = (
             "a debug register stops after a store",
             partial(_watch, code=code, rw=1, length=length),
         )
-        for length, code in _STORES.items()
+        for length, code in STORES.items()
     ),
     _trial(ACCESS, "a debug register stops after a load", partial(_watch, code=_LOAD, rw=3, length=4)),
     _trial(RESUME_FLAG, "EFLAGS.RF lets an instruction pass its breakpoint", _resume_flag),
@@ -277,55 +273,3 @@ TRIALS = (
     _trial(IRET, "a 32-bit guest can return from a handler", _iret),
     _trial(SSE, "the guest's kernel can use SSE arithmetic", _sse),
 )
-
-_TRAPS = {
-    WORKS: KvmTrap(_INT3, Report.DEBUG, 0),
-    INTERNAL_ERROR: KvmTrap(_INT3, Report.INTERNAL_ERROR, 0),
-    LEFT_TO_THE_GUEST: KvmTrap(_HLT, Report.HALT, 1),
-}
-
-
-def host_debug(measured: Measured) -> HostDebug:
-    """How a debugger's requests are met on a host with these results."""
-    traps = {mode: _TRAPS.get(measured[int3(mode)], _TRAPS[LEFT_TO_THE_GUEST]) for mode in _MODES}
-    watches = all(measured[name] == WORKS for name in (*map(write_watch, _STORES), ACCESS))
-    return HostDebug(
-        traps=traps,
-        watches=watches,
-        step_control=BLOCKIRQ if measured[BLOCK_INTERRUPTS] == WORKS else 0,
-        warnings=tuple(_warnings(measured, watches=watches)),
-    )
-
-
-def _warnings(measured: Measured, *, watches: bool) -> list[str]:
-    found = []
-    if measured[STEP] != WORKS:
-        found.append(f"single steps do not work ({measured[STEP]}): stepping and watchpoints will fail")
-    errors = [name for mode, name in _MODES.items() if measured[int3(mode)] == INTERNAL_ERROR]
-    if errors:
-        found.append(f"INT3 in {' and '.join(errors)} is an internal error: at a breakpoint, that is the hit")
-    others = [name for mode, name in _MODES.items() if measured[int3(mode)] not in (WORKS, INTERNAL_ERROR)]
-    if others:
-        found.append(f"INT3 in {' and '.join(others)} is not reported: software breakpoints are HLT there")
-    if measured[EXECUTION] != WORKS:
-        found.append(f"hardware breakpoints do not work ({measured[EXECUTION]}): use software ones")
-    if not watches:
-        found.append(
-            "data watchpoints do not fire: write watchpoints are found by steps and comparing, at some "
-            "50,000 instructions a second; read and access watchpoints are refused"
-        )
-    return found + [
-        f"{name}: {measured[name]}: a guest that debugs itself will not work"
-        for name in (BREAKPOINT_BACK, DEBUG_BACK)
-        if not measured[name].startswith(WORKS)
-    ]
-
-
-def pushes_after(measured: Measured) -> bool:
-    """Whether the host pushes the address after an INT3 by itself when #BP is injected."""
-    return measured[BREAKPOINT_BACK] == WORKS
-
-
-def detects(measured: Measured) -> bool:
-    """Whether general detect shows the guest's accesses to its debug registers."""
-    return measured[GENERAL_DETECT] == WORKS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 
-from kvmgdb.arch.kvm import Direction, Ioctl, io, ior, iow
+from kvmgdb.arch.kvm_calls import Direction, Ioctl, io, ior, iow
 
 U8, U16, U32, U64 = ctypes.c_uint8, ctypes.c_uint16, ctypes.c_uint32, ctypes.c_uint64
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kvmgdb.arch.kvm import Ioctl
+from kvmgdb.arch.kvm_calls import Ioctl
 from kvmgdb.arch.kvm_run import KVM_EXIT_IO, KVM_EXIT_MMIO, UNION_OFFSET
 from kvmgdb.arch.machine import StartState
 from kvmgdb.errors import MemoryFault

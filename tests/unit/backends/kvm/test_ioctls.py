@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kvmgdb.arch.kvm import Ioctl
+from kvmgdb.arch.kvm_calls import Ioctl
 from kvmgdb.backends.kvm import ioctls
 from kvmgdb.backends.kvm.ioctls import GENERIC, POWERPC, Encoding, encoding_of
 from kvmgdb_ppc import kvm_structs as ppc

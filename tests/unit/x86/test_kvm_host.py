@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kvmgdb.arch.kvm import WORKS, Report
+from kvmgdb_x86 import kvm_host
 from kvmgdb_x86 import kvm_probe as probe
 
 WHOLE = {trial.name: WORKS for trial in probe.TRIALS}
@@ -24,17 +25,17 @@ def test_every_trial_has_a_name_of_its_own_and_says_what_it_asks() -> None:
 
 
 def test_a_whole_host_needs_no_workaround() -> None:
-    host = probe.host_debug(WHOLE)
+    host = kvm_host.host_debug(WHOLE)
     assert {trap.report for trap in host.traps.values()} == {Report.DEBUG}
     assert host.watches
     assert host.step_control == probe.BLOCKIRQ
     assert host.warnings == ()
-    assert probe.pushes_after(WHOLE)
-    assert probe.detects(WHOLE)
+    assert kvm_host.pushes_after(WHOLE)
+    assert kvm_host.detects(WHOLE)
 
 
 def test_a_partial_host_gets_one_for_each_thing_it_lacks() -> None:
-    host = probe.host_debug(PARTIAL)
+    host = kvm_host.host_debug(PARTIAL)
     assert {mode: (trap.code, trap.report) for mode, trap in host.traps.items()} == {
         "64": (b"\xcc", Report.INTERNAL_ERROR),
         "32": (b"\xcc", Report.DEBUG),
@@ -42,12 +43,12 @@ def test_a_partial_host_gets_one_for_each_thing_it_lacks() -> None:
     }
     assert not host.watches
     assert host.step_control == 0
-    assert not probe.pushes_after(PARTIAL)
-    assert not probe.detects(PARTIAL)
+    assert not kvm_host.pushes_after(PARTIAL)
+    assert not kvm_host.detects(PARTIAL)
 
 
 def test_each_workaround_is_said() -> None:
-    internal, halt, watch = probe.host_debug(PARTIAL).warnings
+    internal, halt, watch = kvm_host.host_debug(PARTIAL).warnings
     assert "64-bit mode" in internal
     assert "that is the hit" in internal
     assert "real mode" in halt
@@ -57,5 +58,5 @@ def test_each_workaround_is_said() -> None:
 
 @pytest.mark.parametrize("name", [probe.STEP, probe.EXECUTION, probe.BREAKPOINT_BACK, probe.DEBUG_BACK])
 def test_what_has_no_workaround_is_said_too(name: str) -> None:
-    [warning] = probe.host_debug(WHOLE | {name: "does not come back"}).warnings
+    [warning] = kvm_host.host_debug(WHOLE | {name: "does not come back"}).warnings
     assert "does not come back" in warning
