@@ -172,6 +172,8 @@ class HostDebug:
 
     traps: Mapping[str, KvmTrap]
     """By the port's name of the processor's mode."""
+    executes: bool
+    """Whether execution breakpoints fire; if not, traps in memory take their place."""
     watches: bool
     """Whether data watchpoints fire; if not, they are found by stepping and comparing."""
     step_control: int

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import struct
 import threading
+from dataclasses import replace
 
 import pytest
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import Signal, StopKind
+from kvmgdb.backends.kvm.backend import KvmBackend
 from kvmgdb_x86 import modes
 from tests.kvm.conftest import ENTRY, StartGuest
 from tests.support.machines import Machine
@@ -225,3 +227,19 @@ def test_a_page_table_that_changes_under_steps(start: StartGuest) -> None:
     expected = [3, 6, 7, 8]
     assert [machine.backend.step().pc - ENTRY for _ in expected] == expected
     assert machine.backend.step().kind is StopKind.HALT
+
+
+def test_traps_take_the_place_of_execution_breakpoints(start: StartGuest) -> None:
+    """As on a host whose debug registers stop nobody; a software one at the same address is another."""
+    machine = start("64", NOP * 4 + HLT)
+    backend = machine.backend
+    assert isinstance(backend, KvmBackend)
+    backend._host = replace(backend._host, executes=False)
+    for kind in (BreakpointKind.HARDWARE, BreakpointKind.SOFTWARE):
+        backend.insert(kind, ENTRY + 2, 1)
+    assert not backend._hardware
+    backend.remove(BreakpointKind.SOFTWARE, ENTRY + 2, 1)
+    assert machine.run().pc == ENTRY + 2
+    backend.remove(BreakpointKind.HARDWARE, ENTRY + 2, 1)
+    backend.write_register("rip", ENTRY)
+    assert machine.run().kind is StopKind.HALT

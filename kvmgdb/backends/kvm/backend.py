@@ -60,6 +60,7 @@ class KvmBackend:
         self._comparing = Comparing(
             lambda address, length: self._view.places(address, length), self._memory.read
         )
+        self._trapped: set[tuple[BreakpointKind, int]] = set()
         self._start()
 
     # -- life ----------------------------------------------------------------------------------------
@@ -142,9 +143,10 @@ class KvmBackend:
 
     def insert(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Arm a breakpoint: a trap in memory, a debug register, or a comparison after each step."""
-        if kind is BreakpointKind.SOFTWARE:
+        if self._is_trap(kind):
             [(physical, _)] = self._view.places(address, 1)
             self._patches.insert(address, physical)
+            self._trapped.add((kind, address))
         elif kind.is_watch and not self._host.watches:
             self._comparing.insert(kind, address, length)
         else:
@@ -152,12 +154,18 @@ class KvmBackend:
 
     def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Disarm it."""
-        if kind is BreakpointKind.SOFTWARE:
-            self._patches.remove(address)
+        if self._is_trap(kind):
+            self._trapped.discard((kind, address))
+            if not any(where == address for _, where in self._trapped):
+                self._patches.remove(address)
         elif kind.is_watch and not self._host.watches:
             self._comparing.remove(kind, address, length)
         else:
             self._hardware.remove(kind, address, length)
+
+    def _is_trap(self, kind: BreakpointKind) -> bool:
+        """Whether such a breakpoint is a trap in memory: hardware ones are where the host has none."""
+        return kind is BreakpointKind.SOFTWARE or not (kind.is_watch or self._host.executes)
 
     def _is_breakpoint(self, pc: int) -> bool:
         return pc in self._patches or self._hardware.has_code(pc)

@@ -95,7 +95,9 @@ class PpcKvm:
         trap = KvmTrap(struct.pack(">I", word), Report.DEBUG, 0)
         failed = measured[STEP] != WORKS
         warning = f"single steps do not work ({measured[STEP]}): this host has none (Book3S HV)"
-        return HostDebug({MODE: trap}, watches=True, step_control=0, warnings=(warning,) * failed)
+        return HostDebug(
+            {MODE: trap}, executes=True, watches=True, step_control=0, warnings=(warning,) * failed
+        )
 
     def reset(self, state: VcpuState, start: StartState, memory: Callable[[int, bytes], None]) -> None:
         """MSR 0, registers 0; an embedded core has the translation KVM gives it, 256 MiB from 0."""

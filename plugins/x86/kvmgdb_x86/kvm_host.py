@@ -35,6 +35,7 @@ def host_debug(measured: Measured) -> HostDebug:
     watches = all(measured[name] == WORKS for name in (*map(write_watch, STORES), ACCESS))
     return HostDebug(
         traps=traps,
+        executes=measured[EXECUTION] == WORKS,
         watches=watches,
         step_control=BLOCKIRQ if measured[BLOCK_INTERRUPTS] == WORKS else 0,
         warnings=tuple(_warnings(measured, watches=watches)),
@@ -52,7 +53,9 @@ def _warnings(measured: Measured, *, watches: bool) -> list[str]:
     if others:
         found.append(f"INT3 in {' and '.join(others)} is not reported: software breakpoints are HLT there")
     if measured[EXECUTION] != WORKS:
-        found.append(f"hardware breakpoints do not work ({measured[EXECUTION]}): use software ones")
+        found.append(
+            f"execution breakpoints do not work ({measured[EXECUTION]}): traps in memory take their place"
+        )
     if not watches:
         found.append(
             "data watchpoints do not fire: write watchpoints are found by steps and comparing, at some "

@@ -39,6 +39,7 @@ _CONVERTS = b"\xf2\x0f\x2a\xc0"  # cvtsi2sd xmm0, eax
 LEFT_TO_THE_GUEST = "left to the guest"
 INTERNAL_ERROR = "internal error"
 NEVER = "never fires"
+BY_ITSELF = "works, without leaving the guest"
 PUSHES_RIP = "works, pushing RIP as it is"
 NOT_OFFERED = "not offered"
 
@@ -193,7 +194,8 @@ def _breakpoint_back(bench: Bench) -> str:
     _vectors(bench, "64")
     if not bench.debug(ENABLE | USE_SW_BP):
         return NOT_OFFERED
-    bench.run()
+    if bench.run().reason == KVM_EXIT_HLT:
+        return BY_ITSELF
     inject_breakpoint(bench.state)
     pushed = _pushed(bench, BP_VECTOR)
     if pushed is None:

@@ -28,6 +28,7 @@ def test_a_whole_host_needs_no_workaround() -> None:
     host = kvm_host.host_debug(WHOLE)
     assert {trap.report for trap in host.traps.values()} == {Report.DEBUG}
     assert host.watches
+    assert host.executes
     assert host.step_control == probe.BLOCKIRQ
     assert host.warnings == ()
     assert kvm_host.pushes_after(WHOLE)
@@ -54,6 +55,14 @@ def test_each_workaround_is_said() -> None:
     assert "real mode" in halt
     assert "HLT" in halt
     assert "instructions a second" in watch
+
+
+def test_execution_breakpoints_that_never_fire_are_traps() -> None:
+    host = kvm_host.host_debug(WHOLE | {probe.EXECUTION: probe.NEVER})
+    assert not host.executes
+    assert host.warnings == (
+        "execution breakpoints do not work (never fires): traps in memory take their place",
+    )
 
 
 @pytest.mark.parametrize("name", [probe.STEP, probe.EXECUTION, probe.BREAKPOINT_BACK, probe.DEBUG_BACK])
