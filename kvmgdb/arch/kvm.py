@@ -261,6 +261,12 @@ class KvmPort(Protocol):
         """
         ...
 
+    def step_leak(self, state: VcpuState, code: bytes) -> tuple[int, int] | None:
+        """Where the instruction ``code``, just stepped, has let the guest see the step: the linear address
+        of a byte, and the bits to clear in it.
+        """
+        ...
+
     def debug_arch(self, ours: bytes, state: VcpuState) -> bytes:
         """``struct kvm_guest_debug_arch`` for our slots, with the guest's own beside them."""
         ...

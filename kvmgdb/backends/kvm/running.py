@@ -147,14 +147,20 @@ class Runner:
         return self._code is not None and self._port.steps_on(self._code, before, self._view.pc())
 
     def _on_step(self, before: int) -> Stop | None:
-        """A step over a halt must not hide it: some hosts report the step alone."""
-        after, halt = self._view.pc(), self._port.halt
+        """A step over a halt must not hide it: some hosts report the step alone.  And the guest must not see
+        that it was stepped.
+        """
+        after = self._view.pc()
         self._armed_to_step = False
         if before & ~_IN_PAGE == after & ~_IN_PAGE:
             self._code_address = -1  # it may have been the translation that was changed
-        if not halt or after != before + len(halt) or self._view.read_virtual(before, len(halt)) != halt:
+        if not before < after <= before + LONGEST_INSTRUCTION:
             return None
-        return halted(after)
+        code = self._view.read_virtual(before, after - before)
+        leak = self._port.step_leak(self._vcpu.state, code)
+        if leak is not None:
+            self._view.clear_bits(*leak)
+        return halted(after) if code == self._port.halt else None
 
     # -- into the guest ------------------------------------------------------------------------------
 

@@ -86,6 +86,14 @@ class View:
         self._patches.write(address, data)
         self._pages.clear()
 
+    def clear_bits(self, address: int, bits: int) -> None:
+        """Clear bits of one byte of guest-virtual memory, if it is there."""
+        physical = self.translate(address)
+        if physical is not None:
+            [byte] = self.read_physical(physical, 1)
+            if byte & bits:
+                self.write_physical(physical, bytes((byte & ~bits,)))
+
     def places(self, address: int, length: int) -> list[tuple[int, int]]:
         """(physical address, size) of each piece of a virtual range.
 

@@ -154,6 +154,10 @@ class PpcKvm:
         """Never: the kernel is asked for each step."""
         return False
 
+    def step_leak(self, state: VcpuState, code: bytes) -> tuple[int, int] | None:
+        """Nothing: MSR[SE] is saved nowhere but by an interrupt, which is not stepped."""
+        return None
+
     def debug_arch(self, ours: bytes, state: VcpuState) -> bytes:
         """Ours alone: the guest has lost its debug registers."""
         return ours

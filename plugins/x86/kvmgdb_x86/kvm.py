@@ -168,6 +168,14 @@ class X86Kvm:
         distance = code[at + 1]
         return after == before + 2 + (distance if distance < 0x80 else distance - 0x100)
 
+    def step_leak(self, state: VcpuState, code: bytes) -> tuple[int, int] | None:
+        """PUSHF pushes the trap flag, which is ours: bit 8 of what is on the stack now."""
+        if code[-1:] != b"\x9c" or not _PREFIXES.issuperset(code[:-1]):
+            return None
+        sregs, rsp = state.get(SREGS), state.get(REGS).rsp
+        wide = sregs.ss.db or self.mode(state) == "64"
+        return sregs.ss.base * (self.mode(state) != "64") + (rsp if wide else rsp & 0xFFFF) + 1, 1
+
     def debug_exception(self, run: memoryview, state: VcpuState) -> GuestException:
         """#BP, or #DB with the events of the payload."""
         exception, _, pc, dr6, _ = _DEBUG.unpack_from(run, UNION_OFFSET)
@@ -242,7 +250,8 @@ class X86Kvm:
 
 _IN_PAGE = 0xFFF
 _LONGEST = 15
-_FLAGS_OR_HALT = frozenset((0x9D, 0xCF, 0xF4))  # POPF, IRET, HLT
+_FLAGS_OR_HALT = frozenset((0x9C, 0x9D, 0xCF, 0xF4))  # PUSHF, POPF, IRET, HLT
+_PREFIXES = frozenset((0x66, *range(0x40, 0x50)))  # operand size, REX
 _MOV_TO_CR = 0x22  # behind 0F, before the register byte
 _SHORT_JUMPS = frozenset((*range(0x70, 0x80), *range(0xE0, 0xE4), 0xEB))
 """Jcc, LOOP and JMP with a distance of one byte."""

@@ -100,6 +100,7 @@ AT = 0x5000
         (b"\x90", 1, True),
         (b"\x48\x89\xc3", 3, True),
         (b"\x9d", 1, False),  # popf
+        (b"\x9c", 1, False),  # pushf
         (b"\x66\x9d", 2, False),
         (b"\x48\xcf", 2, False),  # iretq
         (b"\xf4", 1, False),  # hlt
