@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
+from kvmgdb.arch.architecture import Arch
+from kvmgdb.arch.emulator import EmulatorPort
 from kvmgdb.arch.monitor import MonitorCommand
-from kvmgdb.backends.base import Backend, BackendInfo, GuestSetup
+from kvmgdb.backends.base import Backend, BackendInfo, Finding, GuestSetup
 from kvmgdb.errors import BackendError
 from kvmgdb.hookspec import hookimpl
 
 
-def _emulator(setup: GuestSetup) -> Backend:
-    port = setup.arch.emulator
+def _emulator_port(arch: Arch) -> EmulatorPort:
+    port = arch.emulator
     if port is None:
         raise BackendError(
-            f"the emulator cannot run {setup.arch.id}: choose another variant (`kvmgdb plugins` lists them)"
+            f"the emulator cannot run {arch.id}: choose another variant (`kvmgdb plugins` lists them)"
         )
+    return port
+
+
+def _emulator_can_run(arch: Arch) -> None:
+    _emulator_port(arch)
+
+
+def _emulator(setup: GuestSetup) -> Backend:
+    port = _emulator_port(setup.arch)
     from kvmgdb.backends.emulator.backend import EmulatorBackend
 
     return EmulatorBackend(
@@ -29,11 +40,33 @@ def _emulator(setup: GuestSetup) -> Backend:
     )
 
 
+def _kvm(setup: GuestSetup) -> Backend:
+    from kvmgdb.backends.kvm.start import start
+
+    return start(setup)
+
+
+def _kvm_can_run(arch: Arch) -> None:
+    from kvmgdb.backends.kvm.examine import can_run
+
+    can_run(arch)
+
+
+def _examine_kvm(archs: Sequence[Arch]) -> list[Finding]:
+    from kvmgdb.backends.kvm.examine import examine
+
+    return examine(archs)
+
+
 @hookimpl
 def kvmgdb_backends() -> list[BackendInfo]:
-    """The emulator."""
-    create: Callable[[GuestSetup], Backend] = _emulator
-    return [BackendInfo("emulator", "in-process, any host, any architecture with a port", create)]
+    """The emulator and KVM."""
+    return [
+        BackendInfo(
+            "emulator", "in-process, any host, any architecture with a port", _emulator, _emulator_can_run
+        ),
+        BackendInfo("kvm", "the host's own processor through /dev/kvm", _kvm, _kvm_can_run, _examine_kvm),
+    ]
 
 
 @hookimpl

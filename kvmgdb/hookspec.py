@@ -25,6 +25,7 @@ from kvmgdb.backends.base import BackendInfo
 
 if TYPE_CHECKING:  # serving a guest needs neither, and both take a while to import
     from kvmgdb.arch.exits import ExitDecoder
+    from kvmgdb.arch.kvm import KvmPort
     from kvmgdb.arch.layout import DebugLayout
 
 PROJECT = "kvmgdb"
@@ -65,6 +66,11 @@ def kvmgdb_exit_decoder(arch: ArchId) -> ExitDecoder | None:
 @hookspec(firstresult=True)
 def kvmgdb_emulator_port(arch: ArchId) -> EmulatorPort | None:
     """Make a port for one guest on the emulator; None where the emulator cannot run ``arch``."""
+
+
+@hookspec(firstresult=True)
+def kvmgdb_kvm_port(arch: ArchId) -> KvmPort | None:
+    """Make a port for one guest on KVM; None where no KVM host runs ``arch``."""
 
 
 @hookspec(firstresult=True)

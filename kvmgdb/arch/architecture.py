@@ -15,6 +15,7 @@ from kvmgdb.errors import KvmgdbError, PluginError
 
 if TYPE_CHECKING:  # serving a guest needs neither, and both take a while to import
     from kvmgdb.arch.exits import ExitDecoder
+    from kvmgdb.arch.kvm import KvmPort
     from kvmgdb.arch.layout import DebugLayout
 
 
@@ -68,6 +69,12 @@ class Arch:
     def emulator(self) -> EmulatorPort | None:
         """Its port to the emulator, for one guest; None where the emulator cannot run it."""
         answer: EmulatorPort | None = self._ask("kvmgdb_emulator_port")
+        return answer
+
+    @cached_property
+    def kvm(self) -> KvmPort | None:
+        """Its port to KVM, for one guest; None where KVM runs it on no host."""
+        answer: KvmPort | None = self._ask("kvmgdb_kvm_port")
         return answer
 
     @cached_property

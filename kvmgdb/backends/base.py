@@ -136,10 +136,33 @@ class GuestSetup:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing ``kvmgdb doctor`` has found."""
+
+    name: str
+    value: str
+    ok: bool = True
+    """False: it is missing, or does not work as it should."""
+
+
+def _anything(_arch: Arch) -> None:
+    """What :attr:`BackendInfo.can_run` is where a backend does not say."""
+
+
+def _nothing(_archs: Sequence[Arch]) -> list[Finding]:
+    """What :attr:`BackendInfo.examine` is where a backend does not say."""
+    return []
+
+
+@dataclass(frozen=True, slots=True)
 class BackendInfo:
-    """One backend, for ``--backend`` and ``kvmgdb plugins``."""
+    """One backend, for ``--backend``, ``kvmgdb plugins`` and ``kvmgdb doctor``."""
 
     name: str
     summary: str
     create: Callable[[GuestSetup], Backend]
     """Start a guest; raises :class:`kvmgdb.errors.BackendError` where this host cannot."""
+    can_run: Callable[[Arch], None] = _anything
+    """Raises the same where :attr:`create` would for every guest of the architecture; starts none."""
+    examine: Callable[[Sequence[Arch]], list[Finding]] = _nothing
+    """What there is to say of it on this host; asked with one of each architecture."""

@@ -30,6 +30,16 @@ class PhysicalMemory:
         """The host address of a region's first byte."""
         return ctypes.addressof(ctypes.c_char.from_buffer(self._maps[self.regions.index(region)]))
 
+    def page(self, address: int) -> memoryview | None:
+        """The bytes of the page at ``address`` themselves, read and written by the guest; None if there is
+        none.
+        """
+        first = address & -PAGE
+        for start, end, data in self._spans:
+            if start <= first < end:
+                return memoryview(data)[first - start : first - start + PAGE]
+        return None
+
     def read(self, address: int, length: int) -> bytes:
         """``length`` bytes, or :class:`MemoryFault`."""
         last = address + length

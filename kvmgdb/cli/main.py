@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from kvmgdb.cli import plugins, serve
+from kvmgdb.cli import doctor, plugins, serve
 from kvmgdb.cli.config import config_app
 from kvmgdb.cli.inspect_exit import inspect_exit
 from kvmgdb.cli.log import configure
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("inspect-exit")(inspect_exit)
 app.command("plugins")(plugins.plugins)
+app.command("doctor")(doctor.doctor)
 app.add_typer(config_app, name="config")
 
 

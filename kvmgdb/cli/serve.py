@@ -18,7 +18,7 @@ def serve(
         typer.Option(metavar="NAME[:VARIANT]", help="Architecture, such as x86, x86:16 or ppc:440."),
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What runs the guest: emulator.")
+        str | None, typer.Option(metavar="NAME", help="What runs the guest: emulator or kvm.")
     ] = None,
     image: Annotated[
         list[str] | None,

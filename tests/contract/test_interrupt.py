@@ -15,6 +15,16 @@ def _spin(machine: Machine) -> None:
     machine.run_to(machine.guest.symbol("spin"))
 
 
+def _run_for_a_moment(machine: Machine, *, fresh: bool) -> None:
+    readable, writable = os.pipe()
+    waker = threading.Timer(0.02, os.write, (writable, b"!"))
+    waker.start()
+    assert machine.backend.resume(readable, fresh=fresh) is None
+    waker.join()
+    os.close(readable)
+    os.close(writable)
+
+
 def test_a_descriptor_that_is_readable_already(fresh: Machine) -> None:
     _spin(fresh)
     readable, writable = os.pipe()
@@ -28,13 +38,7 @@ def test_a_descriptor_that_is_readable_already(fresh: Machine) -> None:
 
 def test_one_that_becomes_readable_while_it_runs(fresh: Machine) -> None:
     _spin(fresh)
-    readable, writable = os.pipe()
-    waker = threading.Timer(0.02, os.write, (writable, b"!"))
-    waker.start()
-    assert fresh.backend.resume(readable, fresh=True) is None
-    waker.join()
-    os.close(readable)
-    os.close(writable)
+    _run_for_a_moment(fresh, fresh=True)
     assert fresh.number("spins") > 0
 
 
@@ -49,25 +53,17 @@ def test_one_whose_other_end_is_closed(fresh: Machine) -> None:
 
 def test_the_run_goes_on_after_it(fresh: Machine) -> None:
     _spin(fresh)
-    readable, writable = os.pipe()
-    os.write(writable, b"!")
-    fresh.backend.resume(readable, fresh=True)
+    _run_for_a_moment(fresh, fresh=True)
     before = fresh.number("spins")
-    fresh.backend.resume(readable, fresh=False)
+    _run_for_a_moment(fresh, fresh=False)
     assert fresh.number("spins") > before
-    os.close(writable)
-    os.close(readable)
     fresh.set_number("keep_spinning", 0)
     assert fresh.run().kind is StopKind.EXIT
 
 
 def test_a_breakpoint_set_while_it_was_interrupted(fresh: Machine) -> None:
     _spin(fresh)
-    readable, writable = os.pipe()
-    os.write(writable, b"!")
-    fresh.backend.resume(readable, fresh=True)
-    os.close(writable)
-    os.close(readable)
+    _run_for_a_moment(fresh, fresh=True)
     fresh.backend.step()
     target = fresh.backend.pc()
     fresh.backend.step()

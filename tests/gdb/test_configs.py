@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import gdb as gdb_support
+from tests.support import kvm_host
 from tests.support.gdb import Gdb
 from tests.support.guests import sample
 from tests.support.serve import Serve, serving
@@ -18,6 +19,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 SAMPLES = {
     "x86-sample": "x86:64",
+    "x86-kvm": "x86:16",
     "ppc-sample": "ppc:440",
     "policy-transparent": "x86:64",
     "policy-gdb-owned": "x86:64",
@@ -41,6 +43,8 @@ def test_each_example_is_tried_here() -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_sample_guest_stops_at_a_breakpoint_and_ends(name: str) -> None:
+    if name == "x86-kvm" and kvm_host.unavailable():
+        pytest.skip(kvm_host.unavailable())
     with (
         serving("--config", _config(name)) as server,
         gdb_support.attached(server.target, sample(SAMPLES[name])) as gdb,

@@ -15,6 +15,7 @@ from kvmgdb.arch.machine import DeviceRegion, Devices, Extent, Region, StartStat
 from kvmgdb.arch.stops import GuestException
 from kvmgdb.errors import MemoryFault
 from kvmgdb_ppc import debug, delivery, exceptions, instructions, tlb
+from kvmgdb_ppc.devices import CONSOLE, DEVICES, EXIT
 from kvmgdb_ppc.engine_state import find_sprs
 from kvmgdb_ppc.registers import BOOKE
 from kvmgdb_ppc.spr_access import SCRATCH, SprAccess
@@ -37,16 +38,10 @@ _TLB_SETUP = {
     "e500mc": tlb.setup_e500,
 }
 
-DEVICES = DeviceRegion(0xF000_0000, 0x1000, "console and exit device")
-CONSOLE, EXIT = 0x0, 0x8
-"""A byte stored at these offsets is printed, or ends the guest with that status."""
-
 _BAT_VALID, _BAT_PAGE = 0x3, 0xFFFE_0000
 """Of an upper BAT register: Vs and Vp, BEPI."""
 
 _TRANSLATE_READ, _TRANSLATE_FETCH = un.UC_PROT_READ, un.UC_PROT_EXEC
-_SMALLEST_PAGE = 1024
-"""Bytes; BookE has pages of 1 KiB (PPC440x5, "TLB Fields")."""
 
 
 def _direct() -> dict[str, int]:
@@ -145,7 +140,7 @@ class PpcEmulator:
                 engine._uch, ctypes.c_uint64(address), ctypes.c_uint32(access), ctypes.byref(physical)
             )
             if status == un.UC_ERR_OK:
-                return Extent(physical.value, _SMALLEST_PAGE - address % _SMALLEST_PAGE)
+                return Extent(physical.value, tlb.SMALLEST_PAGE - address % tlb.SMALLEST_PAGE)
         return None
 
     def exception(self, engine: Engine, number: int, read: Read) -> GuestException:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 B_NEXT = 0x4800_0004
 """``b .+4``."""
+TRAP = 0x7FE0_0008
+"""``trap``, which is ``tw 31,r0,r0``."""
 
 
 def lis(target: int, high: int) -> int:

@@ -13,6 +13,7 @@ from kvmgdb.hookspec import hookimpl
 
 if TYPE_CHECKING:  # serving a guest needs neither, and both take a while to import
     from kvmgdb.arch.exits import ExitDecoder
+    from kvmgdb.arch.kvm import KvmPort
     from kvmgdb.arch.layout import DebugLayout
 
 NAME = "ppc"
@@ -104,6 +105,17 @@ def kvmgdb_emulator_port(arch: ArchId) -> EmulatorPort | None:
     from kvmgdb_ppc.emulator import MODELS, PpcEmulator
 
     return PpcEmulator(arch.variant) if arch.variant in MODELS else None
+
+
+@hookimpl
+def kvmgdb_kvm_port(arch: ArchId) -> KvmPort | None:
+    """The 32-bit cores."""
+    if arch.name != NAME:
+        return None
+    from kvmgdb_ppc.kvm import PpcKvm
+    from kvmgdb_ppc.sprs import SPRS
+
+    return PpcKvm(arch.variant) if arch.variant in SPRS else None
 
 
 @hookimpl

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from kvmgdb_ppc.instructions import load, mtspr, tlbwe
 
+SMALLEST_PAGE = 1024
+"""Bytes; BookE has pages of 1 KiB (PPC440x5, "TLB Fields")."""
+
 PAGES = (0x0000_0000, 0xF000_0000)
 
 # PPC440x5, "TLB entries": word 0 EPN, V, SIZE (9 is 256 MiB); word 1 RPN; word 2 access rights.

@@ -17,14 +17,7 @@ from kvmgdb_x86.engine_mode import register_mode, use_64_bit_registers
 from kvmgdb_x86.engine_state import EngineState
 from kvmgdb_x86.events import EFLAGS_RF, Cpu, Event, TaskState, Undeliverable
 from kvmgdb_x86.linear import LinearMemory
-
-CONSOLE_PORT = 0xE9
-"""A byte written here is printed (the debug console of Bochs and QEMU)."""
-EXIT_PORT = 0xF4
-"""A byte written here ends the guest with that status."""
-SERIAL_DATA, SERIAL_STATUS = 0x3F8, 0x3FD
-"""COM1, transmit only: what most kernels print to first."""
-SERIAL_READY = 0x60
+from kvmgdb_x86.ports import outputs, read_port
 
 _ENGINE_MODES = {"16": un.UC_MODE_16, "32": un.UC_MODE_32, "64": un.UC_MODE_64}
 _SEGMENT_REGISTERS = (
@@ -72,19 +65,15 @@ class X86Emulator:
 
     def connect(self, engine: Engine, devices: Devices) -> None:
         """Console, serial line and exit device on their ports."""
-        outputs: dict[int, Callable[[int], None]] = {
-            CONSOLE_PORT: devices.console,
-            SERIAL_DATA: devices.console,
-            EXIT_PORT: devices.exit,
-        }
+        handlers = outputs(devices)
 
         def on_out(_engine: Engine, port: int, _size: int, value: int, _data: object) -> None:
-            handler = outputs.get(port)
+            handler = handlers.get(port)
             if handler is not None:
                 handler(value & 0xFF)
 
         def on_in(_engine: Engine, port: int, size: int, _data: object) -> int:
-            return SERIAL_READY if port == SERIAL_STATUS else (1 << 8 * size) - 1
+            return read_port(port, size)
 
         engine.hook_add(un.UC_HOOK_INSN, on_out, None, 1, 0, uc.UC_X86_INS_OUT)
         engine.hook_add(un.UC_HOOK_INSN, on_in, None, 1, 0, uc.UC_X86_INS_IN)

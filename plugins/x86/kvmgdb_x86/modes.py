@@ -19,7 +19,7 @@ CODE_32, DATA_32, CODE_64 = 0x08, 0x10, 0x18
 """Selectors in the start-up GDT."""
 
 # SDM vol. 3, "Segment Descriptors": base 0, limit 4 GiB; present, ring 0, code or data, accessed.
-_DESCRIPTORS = {
+DESCRIPTORS = {
     CODE_32: 0x00CF_9B00_0000_FFFF,
     DATA_32: 0x00CF_9300_0000_FFFF,
     CODE_64: 0x00AF_9B00_0000_FFFF,
@@ -75,6 +75,6 @@ def tables() -> bytes:
         for index in range(512):
             page = (gigabyte << 30) | (index << 21)
             struct.pack_into("<Q", area, directory + 8 * index, page | _LARGE | _PRESENT_WRITABLE)
-    for selector, raw in _DESCRIPTORS.items():
+    for selector, raw in DESCRIPTORS.items():
         struct.pack_into("<Q", area, GDT - TABLES.start + selector, raw)
     return bytes(area)

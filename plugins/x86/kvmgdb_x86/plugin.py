@@ -13,6 +13,7 @@ from kvmgdb.hookspec import hookimpl
 
 if TYPE_CHECKING:  # serving a guest needs neither, and both take a while to import
     from kvmgdb.arch.exits import ExitDecoder
+    from kvmgdb.arch.kvm import KvmPort
     from kvmgdb.arch.layout import DebugLayout
 
 NAME = "x86"
@@ -90,6 +91,16 @@ def kvmgdb_emulator_port(arch: ArchId) -> EmulatorPort | None:
     from kvmgdb_x86.emulator import X86Emulator
 
     return X86Emulator(arch.variant)
+
+
+@hookimpl
+def kvmgdb_kvm_port(arch: ArchId) -> KvmPort | None:
+    """KVM runs every variant."""
+    if arch.name != NAME:
+        return None
+    from kvmgdb_x86.kvm import X86Kvm
+
+    return X86Kvm()
 
 
 @hookimpl

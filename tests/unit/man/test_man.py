@@ -98,6 +98,7 @@ PLACES = [
     ("kvmgdb.1", "OPTIONS", ROOT),
     ("kvmgdb-serve.1", "OPTIONS", COMMANDS["serve"]),
     ("kvmgdb-inspect-exit.1", "OPTIONS", COMMANDS["inspect-exit"]),
+    ("kvmgdb-doctor.1", "OPTIONS", COMMANDS["doctor"]),
     *((f"kvmgdb-{name}.1", f"{name} {inner}", command) for (name, inner), command in SUBCOMMANDS.items()),
 ]
 """(page, section, the command whose options it describes)"""

@@ -1,0 +1,1 @@
+"""The KVM backend: a guest on the host's ``/dev/kvm``."""

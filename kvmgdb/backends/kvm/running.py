@@ -1,0 +1,195 @@
+"""Into the guest and out of it: runs, and single steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kvmgdb.arch.kvm_run import KVM_EXIT_DEBUG
+from kvmgdb.arch.stops import Stop, StopKind
+from kvmgdb.backends.kvm.comparing import Comparing
+from kvmgdb.backends.kvm.exits import (
+    LONGEST_INSTRUCTION,
+    Exits,
+    Next,
+    Outcome,
+    breakpoint_stop,
+    halted,
+    watch_stop,
+)
+from kvmgdb.backends.kvm.processor import Processor
+from kvmgdb.backends.kvm.vcpu import (
+    INTERRUPTED,
+    KVM_GUESTDBG_ENABLE,
+    KVM_GUESTDBG_SINGLESTEP,
+    KVM_GUESTDBG_USE_HW_BP,
+    KVM_GUESTDBG_USE_SW_BP,
+)
+from kvmgdb.backends.memory import PAGE
+
+_IN_PAGE = PAGE - 1
+
+
+class Runner:
+    """Runs one processor."""
+
+    def __init__(self, processor: Processor, exits: Exits, comparing: Comparing) -> None:
+        self._port, self._host, self._vcpu = processor.port, processor.host, processor.vcpu
+        self._view, self._patches, self._hardware = processor.view, processor.patches, processor.hardware
+        self._exits = exits
+        self._comparing = comparing
+        self._code_address = -1
+        self._code: memoryview | None = None
+        self._armed_to_run = self._armed_to_step = self._had_hardware = False
+
+    def begin(self) -> None:
+        """Before a run or a step of the debugger's: see which mode the processor is in now, and what the
+        guest has in its own debug registers.
+        """
+        self._armed_to_run = False
+        if self._patches:
+            self._patches.use(self._host.traps[self._port.mode(self._vcpu.state)])
+        if self._hardware or self._had_hardware:
+            self._armed_to_step = False
+            self._had_hardware = bool(self._hardware)
+            self._hardware.refresh(self._vcpu.state)
+            self._hardware.note_contents(self._view)
+        if self._comparing:
+            self._comparing.renew()
+
+    # -- runs ----------------------------------------------------------------------------------------
+
+    def run(self, woken: Callable[[], bool]) -> Stop | None:
+        """Run until a stop; None when ``woken``."""
+        while not woken():
+            if not self._armed_to_run:
+                self._arm()
+            outcome = self._judge(self._enter(), stepping=False)
+            if isinstance(outcome, Stop):
+                return outcome
+        return None
+
+    def run_by_steps(
+        self, woken: Callable[[], bool], is_breakpoint: Callable[[int], bool], within: range
+    ) -> Stop | None:
+        """The same by single steps, with a look at the watched memory after each; also to the first
+        instruction that is not ``within``.
+        """
+        while not woken():
+            stop = self.step()
+            if stop is not None:
+                return stop
+            pc = self._view.pc()
+            change = self._comparing.changed() if self._comparing else None
+            if change is not None:
+                return watch_stop(pc, change.kind, change.address)
+            if pc not in within:
+                return Stop(StopKind.STEP, pc, reason="left the range that is stepped through")
+            if is_breakpoint(pc):
+                return breakpoint_stop(pc)
+        return None
+
+    def _judge(self, reason: int, *, stepping: bool) -> Outcome:
+        outcome = self._exits.judge(reason, stepping=stepping)
+        if outcome is Next.STEP_OVER_ALIAS:
+            return self._step_over_alias()
+        return self._let_access() if outcome is Next.LET_ACCESS else outcome
+
+    def _step_over_alias(self) -> Outcome:
+        """The guest has reached a trap of ours by another address than it was set at."""
+        pc = self._view.pc()
+        physical = self._view.physical(pc)
+        if physical is None:
+            return Next.GO_ON
+        self._patches.insert(pc, physical)
+        try:
+            return self.step(into_handler=False) or Next.STEPPED
+        finally:
+            self._patches.remove(pc)
+
+    def _let_access(self) -> Outcome:
+        """The guest reads or writes its debug registers: let it, and see what it has made of them."""
+        self._arm_step(with_hardware=False)
+        reason = self._enter()
+        if reason not in (KVM_EXIT_DEBUG, INTERRUPTED):
+            return self._exits.judge(reason, stepping=True)
+        self._hardware.refresh(self._vcpu.state)
+        return Next.STEPPED if reason == KVM_EXIT_DEBUG else Next.GO_ON
+
+    # -- single steps --------------------------------------------------------------------------------
+
+    def step(self, *, into_handler: bool = True) -> Stop | None:
+        """Execute one instruction; None where nothing happened but that.
+
+        An instruction that raises an exception which the guest gets is half a step: with ``into_handler`` the
+        next one, the handler's first, is executed too, so that the processor is seen there.
+        """
+        page, state = self._vcpu.page, self._vcpu.state
+        while True:
+            before = self._view.pc()
+            lifted = self._patches.lift(before, LONGEST_INSTRUCTION) if self._patches else []
+            if state.written or not self._armed_to_step:
+                self._arm_step()
+            try:
+                reason = self._enter()
+            finally:
+                self._patches.put_back(lifted)
+            if reason == KVM_EXIT_DEBUG and self._port.is_step(page):
+                self._view.moved(self._port.debug_pc(page, state))
+                return None if self._was_plain(before) and not lifted else self._on_step(before)
+            self._armed_to_step = False
+            outcome = self._judge(reason, stepping=True)
+            if isinstance(outcome, Stop):
+                return outcome
+            if outcome is Next.STEPPED or (outcome is Next.DELIVERED and not into_handler):
+                return None
+
+    def _was_plain(self, before: int) -> bool:
+        """Whether the next step needs nothing done: asking KVM for a step anew costs as much as the step.
+
+        The code is looked at in the page that was looked up for an earlier instruction.
+        """
+        if before & ~_IN_PAGE != self._code_address:
+            self._code_address, self._code = before & ~_IN_PAGE, self._view.code_page(before)
+        return self._code is not None and self._port.steps_on(self._code, before, self._view.pc())
+
+    def _on_step(self, before: int) -> Stop | None:
+        """A step over a halt must not hide it: some hosts report the step alone.  And the guest must not see
+        that it was stepped.
+        """
+        after = self._view.pc()
+        self._armed_to_step = False
+        if before & ~_IN_PAGE == after & ~_IN_PAGE:
+            self._code_address = -1  # it may have been the translation that was changed
+        if not before < after <= before + LONGEST_INSTRUCTION:
+            return None
+        code = self._view.read_virtual(before, after - before)
+        leak = self._port.step_leak(self._vcpu.state, code)
+        if leak is not None:
+            self._view.clear_bits(*leak)
+        return halted(after) if code == self._port.halt else None
+
+    # -- into the guest ------------------------------------------------------------------------------
+
+    def _enter(self) -> int:
+        reason = self._vcpu.run()
+        self._view.moved()
+        return reason
+
+    def _arm(self) -> None:
+        control, arch = KVM_GUESTDBG_ENABLE, b""
+        if self._patches:
+            control |= KVM_GUESTDBG_USE_SW_BP
+        if self._hardware:
+            control |= KVM_GUESTDBG_USE_HW_BP
+            arch = self._hardware.run_arch(self._vcpu.state)
+        self._vcpu.debug(control, arch)
+        self._armed_to_run, self._armed_to_step = True, False
+
+    def _arm_step(self, *, with_hardware: bool = True) -> None:
+        control, arch = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | self._host.step_control, b""
+        if self._hardware and with_hardware:
+            arch = self._hardware.step_arch(self._vcpu.state)
+            control |= KVM_GUESTDBG_USE_HW_BP if arch else 0
+        self._vcpu.debug(control, arch)
+        self._armed_to_run, self._armed_to_step = False, with_hardware
+        self._vcpu.state.written = False

@@ -1,0 +1,125 @@
+"""Ending KVM_RUN the moment a descriptor becomes readable.
+
+A thread waits for the descriptor and sends the running thread a signal.  That thread blocks the signal,
+and only KVM_RUN lets it in (KVM_SET_SIGNAL_MASK): sent while the guest runs, it ends the run; sent a moment
+before, it is pending and ends the run before it begins.  So no wake-up is lost, nothing is polled, no handler
+runs, and a guest that spins with its interrupts off is left as promptly as any.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable
+
+WAKE_SIGNAL = signal.SIGRTMIN
+"""A signal that nothing else here uses; a C library keeps the numbers below it for itself."""
+
+
+class Waker:
+    """Wakes one vCPU's thread."""
+
+    def __init__(self, unblock: Callable[[int, set[int]], None]) -> None:
+        """``unblock`` makes the vCPU take a signal although the thread, which blocks a set of them, does
+        not (:meth:`kvmgdb.backends.kvm.vcpu.Vcpu.unblock`).
+        """
+        self._unblock = unblock
+        self._lock = threading.Lock()
+        self._runner: int | None = None
+        self._armed = self._sent = False
+        self._watched: int | None = None
+        self._fired = False
+        self._epoll = select.epoll()
+        self._ours, self._python = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._epoll.register(self._ours, select.EPOLLIN)
+        self._old_wakeup = self._listen_to_signals()
+        self._thread = threading.Thread(target=self._watch, name="kvm-waker", daemon=True)
+        self._closing = False
+        self._thread.start()
+
+    def _listen_to_signals(self) -> int | None:
+        """Python notes a signal (Ctrl-C) and acts on it between two instructions of its own: where it is
+        about to enter KVM_RUN, that would be after the run.  So it is made to tell us too.
+        """
+        try:
+            return signal.set_wakeup_fd(self._python, warn_on_full_buffer=False)
+        except ValueError:
+            return None  # not the main thread: no signal is handled here
+
+    def arm(self, fd: int | None) -> None:
+        """End the next KVM_RUN, and those after it, as soon as ``fd`` is readable or hung up."""
+        if self._runner != threading.get_ident():
+            self._adopt()
+        with self._lock:
+            self._armed, self._fired, self._watched = True, False, fd
+        if fd is not None:
+            self._epoll.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
+
+    def woken(self) -> bool:
+        """Whether the descriptor has become readable.  Where it was a signal of the process instead, which
+        Python has seen to by now, KVM_RUN may be entered again.
+        """
+        if not self._sent:
+            return False
+        with self._lock:
+            if not self._fired:
+                self._swallow()
+            return self._fired
+
+    def _swallow(self) -> None:
+        self._sent = False
+        signal.sigtimedwait({WAKE_SIGNAL}, 0)
+
+    def disarm(self) -> None:
+        """The run is over; a signal still on its way is swallowed."""
+        with self._lock:
+            self._armed = False
+            fd, self._watched = self._watched, None
+        if fd is not None:
+            with contextlib.suppress(OSError):
+                self._epoll.unregister(fd)
+        if self._sent:
+            self._swallow()
+
+    def _adopt(self) -> None:
+        """The thread that calls is the one that runs the guest."""
+        blocked = {int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, {WAKE_SIGNAL})}
+        self._unblock(WAKE_SIGNAL, blocked | {int(WAKE_SIGNAL)})
+        self._runner = threading.get_ident()
+
+    def _watch(self) -> None:
+        while not self._closing:
+            for fd, _ in self._epoll.poll():
+                if fd == self._ours:
+                    os.read(self._ours, 512)
+                self._wake(fd)
+
+    def _wake(self, fd: int) -> None:
+        """``fd`` is looked at anew: what was read of it may have been about an earlier run."""
+        with self._lock:
+            if not self._armed or self._runner is None:
+                return
+            self._fired = self._fired or (fd == self._watched and _is_readable(fd))
+            if not self._sent:  # one is enough, and signals of this kind queue
+                self._sent = True
+                signal.pthread_kill(self._runner, WAKE_SIGNAL)
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._closing = True
+        os.write(self._python, b"\0")
+        self._thread.join()
+        if self._old_wakeup is not None:
+            signal.set_wakeup_fd(self._old_wakeup)
+        self._epoll.close()
+        os.close(self._ours)
+        os.close(self._python)
+
+
+def _is_readable(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN | select.POLLHUP)
+    return bool(poll.poll(0))

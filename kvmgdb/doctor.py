@@ -1,0 +1,110 @@
+"""What this host can do: one report of everything a guest, a backend or a debugger may lack."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from kvmgdb.arch.architecture import Arch
+from kvmgdb.backends.base import BackendInfo, Finding
+from kvmgdb.errors import KvmgdbError, UsageError
+from kvmgdb.plugins import Plugins
+from kvmgdb.version import __version__
+
+GDBS = ("gdb-multiarch", "gdb")
+QEMUS = ("qemu-system-x86_64", "qemu-system-ppc", "qemu-system-ppc64")
+TIMEOUT = 20
+"""Seconds a program may take to say its version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One heading with what was found."""
+
+    title: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything."""
+
+    sections: tuple[Section, ...]
+    works: bool
+    """Whether the backend and the architecture that were asked about work together here."""
+
+    def as_json(self) -> dict[str, object]:
+        """For programs: sections with their findings, and whether the choice works."""
+        return {"works": self.works, "sections": [asdict(section) for section in self.sections]}
+
+
+def examine(plugins: Plugins, backend: str | None, arch: str | None) -> Report:
+    """Look at the host; ``backend`` and ``arch`` are what the user means to run.
+
+    Raises:
+        UsageError: there is no such backend or architecture.
+    """
+    infos = plugins.backends
+    if backend is not None and backend not in infos:
+        raise UsageError(f"there is no backend {backend!r} (this version has: {', '.join(sorted(infos))})")
+    chosen = plugins.resolve(arch) if arch is not None else None
+    archs = [plugins.arch(info, None) for info in plugins.archs]
+    sections = [Section("host", tuple(_host())), Section("plugins", tuple(_plugins(plugins)))]
+    sections += [Section(f"backend {info.name}", tuple(info.examine(archs))) for info in infos.values()]
+    sections += [Section("gdb", tuple(_programs(GDBS))), Section("QEMU", tuple(_programs(QEMUS)))]
+    choice: tuple[Finding, ...] = ()
+    if backend is not None or chosen is not None:
+        wanted = [infos[backend]] if backend is not None else list(infos.values())
+        choice = tuple(_choice(wanted, [chosen] if chosen is not None else archs))
+        sections.append(Section("your choice", choice))
+    return Report(
+        tuple(s for s in sections if s.findings), not choice or any(finding.ok for finding in choice)
+    )
+
+
+def _host() -> Iterator[Finding]:
+    yield Finding("kvmgdb", __version__)
+    yield Finding("kernel", f"{platform.system()} {platform.release()} on {platform.machine()}")
+    yield Finding("Python", platform.python_version())
+    for name in ("unicorn", "capstone", "pluggy"):
+        yield Finding(name, importlib.metadata.version(name))
+
+
+def _plugins(plugins: Plugins) -> Iterator[Finding]:
+    for record in plugins.records:
+        if record.name != "core":
+            text = f"not used: {record.problem}" if record.problem else record.origin
+            yield Finding(record.name, text, ok=not record.problem)
+
+
+def _programs(names: tuple[str, ...]) -> Iterator[Finding]:
+    for name in names:
+        path = shutil.which(name)
+        if path is None:
+            yield Finding(name, "not installed", ok=False)
+            continue
+        try:
+            done = subprocess.run(  # noqa: S603 - a path that was just looked up
+                [path, "--version"], capture_output=True, text=True, timeout=TIMEOUT, check=True
+            )
+        except (OSError, subprocess.SubprocessError) as problem:
+            yield Finding(name, f"does not say its version: {problem}", ok=False)
+        else:
+            yield Finding(name, done.stdout.partition("\n")[0])
+
+
+def _choice(backends: list[BackendInfo], archs: list[Arch]) -> Iterator[Finding]:
+    """Each combination of what was asked for; one that works is enough."""
+    for backend in backends:
+        for arch in archs:
+            name = f"{arch.id} on {backend.name}"
+            try:
+                backend.can_run(arch)
+            except KvmgdbError as problem:
+                yield Finding(name, str(problem), ok=False)
+            else:
+                yield Finding(name, "can be run here")

@@ -1,0 +1,78 @@
+"""How debugging is done on a host, by what its trials have found (:mod:`kvmgdb_x86.kvm_probe`)."""
+
+from __future__ import annotations
+
+from kvmgdb.arch.kvm import WORKS, HostDebug, KvmTrap, Measured, Report
+from kvmgdb_x86.kvm_probe import (
+    ACCESS,
+    BLOCK_INTERRUPTS,
+    BLOCKIRQ,
+    BREAKPOINT_BACK,
+    DEBUG_BACK,
+    EXECUTION,
+    GENERAL_DETECT,
+    HLT,
+    INT3,
+    INTERNAL_ERROR,
+    LEFT_TO_THE_GUEST,
+    MODES,
+    STEP,
+    STORES,
+    int3,
+    write_watch,
+)
+
+_TRAPS = {
+    WORKS: KvmTrap(INT3, Report.DEBUG, 0),
+    INTERNAL_ERROR: KvmTrap(INT3, Report.INTERNAL_ERROR, 0),
+    LEFT_TO_THE_GUEST: KvmTrap(HLT, Report.HALT, 1),
+}
+
+
+def host_debug(measured: Measured) -> HostDebug:
+    """How a debugger's requests are met on a host with these results."""
+    traps = {mode: _TRAPS.get(measured[int3(mode)], _TRAPS[LEFT_TO_THE_GUEST]) for mode in MODES}
+    watches = all(measured[name] == WORKS for name in (*map(write_watch, STORES), ACCESS))
+    return HostDebug(
+        traps=traps,
+        executes=measured[EXECUTION] == WORKS,
+        watches=watches,
+        step_control=BLOCKIRQ if measured[BLOCK_INTERRUPTS] == WORKS else 0,
+        warnings=tuple(_warnings(measured, watches=watches)),
+    )
+
+
+def _warnings(measured: Measured, *, watches: bool) -> list[str]:
+    found = []
+    if measured[STEP] != WORKS:
+        found.append(f"single steps do not work ({measured[STEP]}): stepping and watchpoints will fail")
+    errors = [name for mode, name in MODES.items() if measured[int3(mode)] == INTERNAL_ERROR]
+    if errors:
+        found.append(f"INT3 in {' and '.join(errors)} is an internal error: at a breakpoint, that is the hit")
+    others = [name for mode, name in MODES.items() if measured[int3(mode)] not in (WORKS, INTERNAL_ERROR)]
+    if others:
+        found.append(f"INT3 in {' and '.join(others)} is not reported: software breakpoints are HLT there")
+    if measured[EXECUTION] != WORKS:
+        found.append(
+            f"execution breakpoints do not work ({measured[EXECUTION]}): traps in memory take their place"
+        )
+    if not watches:
+        found.append(
+            "data watchpoints do not fire: write watchpoints are found by steps and comparing, at some "
+            "50,000 instructions a second; read and access watchpoints are refused"
+        )
+    return found + [
+        f"{name}: {measured[name]}: a guest that debugs itself will not work"
+        for name in (BREAKPOINT_BACK, DEBUG_BACK)
+        if not measured[name].startswith(WORKS)
+    ]
+
+
+def pushes_after(measured: Measured) -> bool:
+    """Whether the host pushes the address after an INT3 by itself when #BP is injected."""
+    return measured[BREAKPOINT_BACK] == WORKS
+
+
+def detects(measured: Measured) -> bool:
+    """Whether general detect shows the guest's accesses to its debug registers."""
+    return measured[GENERAL_DETECT] == WORKS

@@ -1,0 +1,141 @@
+"""A guest of a few instructions on this host's KVM, with a debugger's breakpoints; or bare, for payloads."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from kvmgdb import builtin
+from kvmgdb.arch.kvm import (
+    KvmMachine,
+)
+from kvmgdb.arch.kvm_calls import io
+from kvmgdb.backends.base import GuestSetup
+from kvmgdb.backends.kvm.device import Device
+from kvmgdb.backends.kvm.probe import TrialBench
+from kvmgdb.loader import LoadedImages
+from kvmgdb.plugins import load_plugins
+from kvmgdb_x86 import kvm_probe as probe
+from kvmgdb_x86 import modes
+from kvmgdb_x86.kvm import X86Kvm
+from tests.support import kvm_host
+from tests.support.guests import sample
+from tests.support.kvm_host import Need
+from tests.support.machines import MEMORY, Machine
+
+ENTRY = 0x1000
+HANDLERS = 0x7000
+"""The handler of vector n is at 16 * n behind this."""
+STACK = 0x9000
+_TABLE = 0x6000
+_INTERRUPT_GATE = 0x8E
+
+NEEDS = (
+    Need(r"test_data_watch.*\[.*-1-", (probe.write_watch(1),), "it watches a byte"),
+    Need(r"test_data_watch.*\[.*-2-", (probe.write_watch(2),), "it watches two bytes"),
+    Need(r"test_data_watch.*\[.*-4-", (probe.write_watch(4),), "it watches four bytes"),
+    Need(r"test_data_watch.*\[.*-8-", (probe.write_watch(8),), "it watches eight bytes"),
+    Need(r"test_a_load_is_an_access", (probe.ACCESS,), "it watches a load"),
+    Need(r"test_general_detect", (probe.GENERAL_DETECT,), "it needs DR7.GD"),
+    Need(r"test_software_breakpoint_payload.*\[64", (probe.int3("64"),), "it reads the payload of an INT3"),
+    Need(r"test_software_breakpoint_payload.*\[32", (probe.int3("32"),), "it reads the payload of an INT3"),
+    Need(r"test_software_breakpoint_payload.*\[16", (probe.int3("16"),), "it reads the payload of an INT3"),
+    Need(r"test_the_guest_goes_on_after_its_handler\[32", (probe.IRET,), "its handler returns"),
+    Need(r"test_sse_arithmetic", (probe.SSE,), "it computes with SSE"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, where there is no KVM; expect what this host's cannot do."""
+    here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
+    if kvm_host.unavailable():
+        for item in here:
+            item.add_marker(pytest.mark.skip(reason=kvm_host.unavailable()))
+    kvm_host.expect(here, NEEDS)
+
+
+StartGuest = Callable[[str, bytes], Machine]
+
+
+@pytest.fixture
+def start() -> Iterator[StartGuest]:
+    """``start("64", code)``: a guest at its entry, on the backend."""
+    with ExitStack() as stack:
+
+        def make(variant: str, code: bytes) -> Machine:
+            return stack.enter_context(_guest(variant, code))
+
+        yield make
+
+
+@contextmanager
+def _guest(variant: str, code: bytes) -> Iterator[Machine]:
+    plugins = load_plugins(builtin, environment={})
+    arch = plugins.resolve(f"x86:{variant}")
+    printed = bytearray()
+    images = LoadedImages(((ENTRY, code),), ENTRY)
+    backend = plugins.backends["kvm"].create(GuestSetup(arch, images, MEMORY, printed.append, {}))
+    try:
+        machine = Machine(arch, sample(f"x86:{variant}"), backend, printed)
+        backend.write_register(arch.registers.sp, STACK)
+        yield machine
+    finally:
+        backend.close()
+
+
+def set_handler(machine: Machine, vector: int, code: bytes) -> int:
+    """Give the guest a handler; its address."""
+    variant, address = machine.arch.id.variant, HANDLERS + 16 * vector
+    machine.write(address, code)
+    if variant == "16":
+        machine.write(4 * vector, struct.pack("<HH", address, 0))
+        return address
+    if variant == "32":
+        gate = struct.pack("<HHBBH", address, modes.CODE_32, 0, _INTERRUPT_GATE, 0)
+    else:
+        gate = struct.pack("<HHBBHII", address, modes.CODE_64, 0, _INTERRUPT_GATE, 0, 0, 0)
+    machine.write(_TABLE + len(gate) * vector, gate)
+    machine.backend.write_register("idtr_base", _TABLE)
+    machine.backend.write_register("idtr_limit", 0xFFF)
+    return address
+
+
+class _WithInterrupts(X86Kvm):
+    """A machine with an APIC in the kernel."""
+
+    def set_up_machine(self, machine: KvmMachine) -> None:
+        super().set_up_machine(machine)
+        machine.call(io("KVM_CREATE_IRQCHIP", 0x60))
+
+
+@contextmanager
+def _bench(port: X86Kvm) -> Iterator[TrialBench]:
+    device = Device()
+    over, other_end = os.pipe()
+    made = TrialBench(device, port, over)
+    try:
+        yield made
+    finally:
+        made.close()
+        device.close()
+        os.close(over)
+        os.close(other_end)
+
+
+@pytest.fixture
+def bench() -> Iterator[TrialBench]:
+    """A processor without a backend: control bits in, payloads out."""
+    with _bench(X86Kvm()) as made:
+        yield made
+
+
+@pytest.fixture
+def bench_with_interrupts() -> Iterator[TrialBench]:
+    """The same with a local APIC."""
+    with _bench(_WithInterrupts()) as made:
+        yield made

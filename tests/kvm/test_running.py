@@ -1,0 +1,269 @@
+"""Exits and steps of the backend that no sample guest has."""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+from dataclasses import replace
+
+import pytest
+
+from kvmgdb.arch.breakpoints import BreakpointKind
+from kvmgdb.arch.stops import Signal, StopKind
+from kvmgdb.backends.kvm.backend import KvmBackend
+from kvmgdb_x86 import modes
+from tests.kvm.conftest import ENTRY, StartGuest
+from tests.support.machines import Machine
+
+HLT, NOP = b"\xf4", b"\x90"
+NOWHERE = 0xC000_0000
+
+
+@pytest.mark.parametrize("variant", ["64", "32"])
+def test_a_read_where_no_memory_is_stops_at_it_each_time(start: StartGuest, variant: str) -> None:
+    machine = start(variant, b"\xb8\x11\0\0\0" + b"\x8b\x07" + HLT)
+    machine.backend.write_register("rdi" if variant == "64" else "edi", NOWHERE)
+    for _ in range(3):
+        stop = machine.run()
+        assert (stop.kind, stop.signal, stop.address) == (StopKind.UNMAPPED, Signal.BUS, NOWHERE)
+        assert stop.pc == ENTRY + 5
+        assert machine.register("rax" if variant == "64" else "eax") == 0x11
+
+
+def test_a_write_where_no_memory_is_stops_and_goes_on(start: StartGuest) -> None:
+    machine = start("64", b"\x89\x07" + HLT)
+    machine.backend.write_register("rdi", NOWHERE)
+    stop = machine.run()
+    assert (stop.kind, stop.address) == (StopKind.UNMAPPED, NOWHERE)
+    assert f"{NOWHERE:#x}" in stop.reason
+    assert machine.run().kind is StopKind.HALT
+
+
+def test_a_read_there_of_sixteen_bytes_ends_too(start: StartGuest) -> None:
+    machine = start("64", b"\x0f\x10\x07" + HLT)  # movups xmm0, [rdi]
+    machine.backend.write_register("rdi", NOWHERE)
+    stop = machine.run()
+    assert (stop.kind, stop.pc) == (StopKind.UNMAPPED, ENTRY)
+
+
+def test_executing_where_no_memory_is(start: StartGuest) -> None:
+    machine = start("64", HLT)
+    machine.backend.write_register("rip", NOWHERE)
+    stop = machine.run()
+    assert (stop.kind, stop.pc, stop.address) == (StopKind.UNMAPPED, NOWHERE, NOWHERE)
+
+
+def test_a_triple_fault_says_so(start: StartGuest) -> None:
+    machine = start("64", NOP + b"\x0f\x0b")
+    stop = machine.run()
+    assert (stop.kind, stop.signal) == (StopKind.SHUTDOWN, Signal.ABRT)
+    assert "KVM_EXIT_SHUTDOWN" in stop.reason
+    assert "triple fault" in stop.reason
+
+
+def test_sse_arithmetic(start: StartGuest) -> None:
+    machine = start("64", b"\xb8\x05\0\0\0" + b"\xf2\x0f\x2a\xc0" + HLT)  # cvtsi2sd xmm0, eax
+    assert machine.run().kind is StopKind.HALT
+    assert machine.register("xmm0") == struct.unpack("<Q", struct.pack("<d", 5.0))[0]
+
+
+def test_what_kvm_cannot_execute_is_named(start: StartGuest) -> None:
+    """Where it can, there is nothing to name: the guest ends at its HLT."""
+    machine = start("64", b"\xf2\x0f\x2a\xc0" + HLT)
+    stop = machine.run()
+    if stop.kind is not StopKind.HALT:
+        assert (stop.kind, stop.signal, stop.pc) == (StopKind.SHUTDOWN, Signal.ILL, ENTRY)
+        assert "f2 0f 2a c0" in stop.reason
+
+
+def test_ports_without_a_device_read_as_ones(start: StartGuest) -> None:
+    machine = start("64", b"\xe4\x42" + b"\x66\xe5\x42" + HLT)
+    machine.backend.write_register("rax", 0)
+    assert machine.backend.step().pc == ENTRY + 2
+    assert machine.register("rax") == 0xFF
+    assert machine.backend.step().pc == ENTRY + 5
+    assert machine.register("rax") == 0xFFFF
+
+
+@pytest.mark.parametrize("variant", ["64", "32", "16"])
+def test_a_string_of_output_is_printed_once(start: StartGuest, variant: str) -> None:
+    machine = start(variant, b"\xf3\x6e" + HLT)  # rep outsb
+    text = b"hello, world"
+    machine.write(0x5000, text)
+    names = ("rsi", "rcx", "rdx") if variant == "64" else ("esi", "ecx", "edx")
+    for name, value in zip(names, (0x5000, len(text), 0xE9), strict=True):
+        machine.backend.write_register(name, value)
+    assert machine.run().kind is StopKind.HALT
+    assert bytes(machine.printed) == text
+
+
+def test_steps_print_each_byte_once(start: StartGuest) -> None:
+    machine = start("64", b"\xb0A\xe6\xe9\xb0B\xe6\xe9" + HLT)
+    assert [machine.backend.step().pc - ENTRY for _ in range(4)] == [2, 4, 6, 8]
+    assert bytes(machine.printed) == b"AB"
+    assert machine.backend.step().kind is StopKind.HALT
+
+
+def test_steps_go_on_after_the_guest_has_loaded_its_flags(start: StartGuest) -> None:
+    """POPF takes the processor's trap flag away, which was ours."""
+    code = b"\x9c" + b"\x9d" + NOP * 3 + b"\x68\x02\0\0\0" + b"\x9d" + NOP * 3 + HLT
+    machine = start("64", code)
+    expected = [1, 2, 3, 4, 5, 10, 11, 12, 13, 14]
+    assert [machine.backend.step().pc - ENTRY for _ in expected] == expected
+    assert machine.register("eflags") & 0x100 == 0
+
+
+def test_steps_go_on_after_an_iret(start: StartGuest) -> None:
+    machine = start("64", NOP * 5 + HLT)
+    machine.write(0x7000, b"\x48\xcf")
+    machine.backend.write_register("rip", 0x7000)
+    stack = machine.register("rsp")
+    frame = (ENTRY + 3, machine.register("cs"), 0x2, stack, machine.register("ss"))
+    machine.write(stack, struct.pack("<5Q", *frame))
+    first, *others = [machine.backend.step().pc - ENTRY for _ in range(2)]
+    assert first in (3, 4)  # some hosts report the step of an IRET after the instruction it returns to
+    assert others == [first + 1]
+
+
+@pytest.mark.parametrize("variant", ["64", "32", "16"])
+def test_a_guest_that_spins_with_interrupts_off_is_left(start: StartGuest, variant: str) -> None:
+    machine = start(variant, b"\xfa\xeb\xfe")
+    readable, writable = os.pipe()
+    threading.Timer(0.05, os.write, (writable, b"!")).start()
+    assert machine.backend.resume(readable, fresh=True) is None
+    assert machine.backend.pc() == ENTRY + 1
+    os.close(readable)
+    os.close(writable)
+
+
+def test_no_wake_up_is_lost(start: StartGuest) -> None:
+    """Whenever it comes: before, while and after the processor goes into the guest."""
+    machine = start("64", b"\xeb\xfe")
+    readable, writable = os.pipe()
+    for count in range(300):
+        waker = threading.Timer(count * 2e-6, os.write, (writable, b"!"))
+        waker.start()
+        assert machine.backend.resume(readable, fresh=True) is None
+        waker.join()
+        assert os.read(readable, 10) == b"!"
+    os.close(readable)
+    os.close(writable)
+
+
+def test_a_trap_the_guest_writes_over_is_its_own(start: StartGuest) -> None:
+    """mov byte [0x1010], 0xf4: what is read there is the guest's, and stays when ours is taken out."""
+    target = ENTRY + 0x10
+    machine = start("64", (b"\xc6\x04\x25" + struct.pack("<I", target) + HLT).ljust(0x10, NOP) + NOP * 4)
+    machine.backend.insert(BreakpointKind.SOFTWARE, target, 1)
+    stop = machine.run()
+    assert (stop.kind, stop.pc) == (StopKind.HALT, target + 1)
+    assert machine.read(target, 1) == HLT
+    machine.backend.remove(BreakpointKind.SOFTWARE, target, 1)
+    assert machine.read(target, 1) == HLT
+
+
+def test_traps_follow_the_mode(start: StartGuest) -> None:
+    """From real mode to protected mode with a breakpoint in each."""
+    gdt = struct.pack("<QQQ", 0, 0x00CF_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF)
+    real = (
+        b"\x90"
+        + b"\x66\x0f\x01\x16\x80\x10"  # lgdt [0x1080]
+        + b"\x0f\x20\xc0\x0c\x01\x0f\x22\xc0"  # mov eax, cr0; or al, 1; mov cr0, eax
+        + b"\xea\x40\x10\x08\x00"  # jmp 8:0x1040
+    )
+    code = real.ljust(0x40, NOP) + NOP * 4 + HLT
+    code = code.ljust(0x80, b"\0") + struct.pack("<HI", len(gdt) - 1, ENTRY + 0x90)
+    code = code.ljust(0x90, b"\0") + gdt
+    machine = start("16", code)
+    for address in (ENTRY + 1, ENTRY + 0x42):
+        machine.backend.insert(BreakpointKind.SOFTWARE, address, 1)
+    assert machine.run().pc == ENTRY + 1
+    stop = machine.run()
+    assert (stop.kind, stop.pc) == (StopKind.BREAKPOINT, ENTRY + 0x42)
+    assert machine.read(ENTRY + 0x40, 5) == NOP * 4 + HLT
+    assert machine.run().kind is StopKind.HALT
+
+
+ALIAS = 0x4000_0000
+"""A second address for the start of memory, once :func:`_alias` has mapped it."""
+
+
+def _alias(machine: Machine) -> None:
+    directory = modes.PAGE_TABLES + 0x3000  # of the second gigabyte, in the start-up tables
+    machine.backend.write_physical(directory, (0x83).to_bytes(8, "little"))
+
+
+def test_a_trap_reached_by_another_address_stops_nobody(start: StartGuest) -> None:
+    machine = start("64", NOP * 4 + HLT)
+    _alias(machine)
+    machine.backend.insert(BreakpointKind.SOFTWARE, ENTRY + 2, 1)
+    machine.backend.write_register("rip", ALIAS + ENTRY)
+    stop = machine.run()
+    assert (stop.kind, stop.pc) == (StopKind.HALT, ALIAS + ENTRY + 5)
+    machine.backend.write_register("rip", ENTRY)
+    assert machine.run().pc == ENTRY + 2
+
+
+def test_steps_over_it_are_one_instruction_each(start: StartGuest) -> None:
+    machine = start("64", NOP * 4 + HLT)
+    _alias(machine)
+    machine.backend.insert(BreakpointKind.SOFTWARE, ENTRY + 2, 1)
+    machine.backend.write_register("rip", ALIAS + ENTRY)
+    assert [machine.backend.step().pc - ALIAS - ENTRY for _ in range(4)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("variant", ["64", "32", "16"])
+def test_a_breakpoint_on_a_halt_of_the_guests(start: StartGuest, variant: str) -> None:
+    machine = start(variant, NOP + HLT)
+    machine.backend.insert(BreakpointKind.SOFTWARE, ENTRY + 1, 1)
+    kinds = [machine.run().kind for _ in range(2)]
+    assert kinds == [StopKind.BREAKPOINT, StopKind.HALT]
+
+
+def test_a_page_table_that_changes_under_steps(start: StartGuest) -> None:
+    """mov cr3, rax in the middle: the code looked at for the steps is that of the new tables."""
+    machine = start("64", b"\x0f\x20\xd8" + b"\x0f\x22\xd8" + NOP * 2 + HLT)
+    expected = [3, 6, 7, 8]
+    assert [machine.backend.step().pc - ENTRY for _ in expected] == expected
+    assert machine.backend.step().kind is StopKind.HALT
+
+
+def test_traps_take_the_place_of_execution_breakpoints(start: StartGuest) -> None:
+    """As on a host whose debug registers stop nobody; a software one at the same address is another."""
+    machine = start("64", NOP * 4 + HLT)
+    backend = machine.backend
+    assert isinstance(backend, KvmBackend)
+    backend._host = replace(backend._host, executes=False)
+    for kind in (BreakpointKind.HARDWARE, BreakpointKind.SOFTWARE):
+        backend.insert(kind, ENTRY + 2, 1)
+    assert not backend._hardware
+    backend.remove(BreakpointKind.SOFTWARE, ENTRY + 2, 1)
+    assert machine.run().pc == ENTRY + 2
+    backend.remove(BreakpointKind.HARDWARE, ENTRY + 2, 1)
+    backend.write_register("rip", ENTRY)
+    assert machine.run().kind is StopKind.HALT
+
+
+@pytest.mark.parametrize(
+    ("variant", "code"), [("64", b"\x9c"), ("32", b"\x9c"), ("16", b"\x9c"), ("16", b"\x66\x9c")]
+)
+def test_the_guest_does_not_see_that_it_is_stepped(start: StartGuest, variant: str, code: bytes) -> None:
+    """PUSHF would push the trap flag."""
+    machine = start(variant, NOP + code + HLT)
+    assert [machine.backend.step().pc - ENTRY for _ in range(2)] == [1, 1 + len(code)]
+    stack = machine.register(machine.arch.registers.sp)
+    assert machine.read(stack, 2) == b"\x02\x00"
+
+
+def test_the_trap_flag_on_the_stack_is_found(start: StartGuest) -> None:
+    """As a host that pushes it would leave it."""
+    machine = start("64", NOP)
+    backend = machine.backend
+    assert isinstance(backend, KvmBackend)
+    leak = backend._port.step_leak(backend._vcpu.state, b"\x66\x9c")
+    assert leak == (machine.register("rsp") + 1, 1)
+    machine.write(leak[0], b"\x0f")
+    backend._view.clear_bits(*leak)
+    assert machine.read(leak[0], 1) == b"\x0e"
+    assert backend._port.step_leak(backend._vcpu.state, b"\xb8\0\0\0\x9c") is None

@@ -1,0 +1,74 @@
+"""What this machine's /dev/kvm can do, for the tests that know what needs what.
+
+A test that a host cannot pass is an expected failure with its reason: strictly, so that a host that can is
+noticed.  ``-ra`` (the default here) lists them at the end of the run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from kvmgdb.arch.kvm import WORKS, Measured
+from kvmgdb.backends.kvm.device import Device
+from kvmgdb.backends.kvm.probe import measure
+from kvmgdb.errors import BackendError
+from kvmgdb_x86 import kvm_probe
+from kvmgdb_x86.kvm import X86Kvm
+
+
+@cache
+def unavailable() -> str:
+    """Why there is no KVM here; empty if there is."""
+    try:
+        Device().close()
+    except BackendError as problem:
+        return str(problem)
+    return ""
+
+
+@cache
+def measured() -> Measured:
+    """What the trials have found."""
+    device = Device()
+    try:
+        return measure(device, X86Kvm(), "x86")
+    finally:
+        device.close()
+
+
+def has(trial: str) -> bool:
+    """Whether this host's KVM does what a trial asks."""
+    return measured()[trial].startswith(WORKS)
+
+
+@dataclass(frozen=True)
+class Need:
+    """Tests, by a pattern of their ids, that need something of KVM's."""
+
+    tests: str
+    trials: tuple[str, ...]
+    """What must work, by the names of the trials; empty for what no KVM does."""
+    reason: str
+
+
+WATCH = (kvm_probe.write_watch(4), kvm_probe.ACCESS)
+NO_EXCEPTIONS = "KVM tells of no exception of the guest's: without a handler it is a triple fault"
+
+
+def expect(items: Iterable[pytest.Item], needs: Iterable[Need]) -> None:
+    """Mark what this host cannot pass."""
+    if unavailable():
+        return
+    table = [(re.compile(need.tests), need) for need in needs]
+    for item in items:
+        for pattern, need in table:
+            if pattern.search(item.nodeid) and not (need.trials and all(map(has, need.trials))):
+                lacking = ", ".join(f"{t}: {measured()[t]}" for t in need.trials if not has(t))
+                reason = f"{need.reason} ({lacking})" if lacking else need.reason
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+                break
