@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ from kvmgdb_x86.kvm import X86Kvm
 from tests.support import kvm_host
 from tests.support.guests import sample
 from tests.support.kvm_host import Need
-from tests.support.machines import MEMORY, Machine
+from tests.support.machines import LIMIT, MEMORY, Machine
 
 ENTRY = 0x1000
 HANDLERS = 0x7000
@@ -36,6 +37,11 @@ _TABLE = 0x6000
 _INTERRUPT_GATE = 0x8E
 
 NEEDS = (
+    Need(
+        r"test_execution_breakpoint_in|test_its_breakpoint_|test_ours_give_way|test_a_(fifth|slot)",
+        (probe.EXECUTION,),
+        "it needs execution breakpoints",
+    ),
     Need(r"test_data_watch.*\[.*-1-", (probe.write_watch(1),), "it watches a byte"),
     Need(r"test_data_watch.*\[.*-2-", (probe.write_watch(2),), "it watches two bytes"),
     Need(r"test_data_watch.*\[.*-4-", (probe.write_watch(4),), "it watches four bytes"),
@@ -117,10 +123,14 @@ class _WithInterrupts(X86Kvm):
 def _bench(port: X86Kvm) -> Iterator[TrialBench]:
     device = Device()
     over, other_end = os.pipe()
+    alarm = threading.Timer(LIMIT, os.write, (other_end, b"!"))
+    alarm.start()
     made = TrialBench(device, port, over)
     try:
         yield made
     finally:
+        alarm.cancel()
+        alarm.join()
         made.close()
         device.close()
         os.close(over)

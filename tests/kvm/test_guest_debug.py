@@ -40,6 +40,17 @@ def _payload(bench: TrialBench) -> tuple[int, int, int]:
     return exception, pc, events_of(dr6) & SURE
 
 
+def _step(bench: TrialBench, more: int = 0) -> tuple[int, int, int]:
+    """The payload of a single step; an exit in which nothing has happened, as some hosts have, is passed."""
+    before = bench.state.get(REGS).rip
+    for _ in range(2):
+        assert bench.debug(ENABLE | SINGLESTEP | more)
+        found = _payload(bench)
+        if found[1] != before:
+            break
+    return found
+
+
 @pytest.mark.parametrize("variant", ["64", "32", "16"])
 def test_software_breakpoint_payload(bench: TrialBench, variant: str) -> None:
     bench.start(variant, b"\x90\xcc\x90\xf4")
@@ -107,9 +118,8 @@ def test_steps_over_what_the_host_must_emulate(bench: TrialBench, variant: str) 
     bench.start(variant, b"".join(STEPPED) + b"\xf4")
     pc = TRIAL_ENTRY
     for code in STEPPED:
-        assert bench.debug(ENABLE | SINGLESTEP)
         pc += len(code)
-        assert _payload(bench) == (DB, pc, BS), code.hex()
+        assert _step(bench) == (DB, pc, BS), code.hex()
 
 
 APIC_SPURIOUS, APIC_COMMAND, VECTOR = 0xF0, 0x300, 0x30
@@ -123,7 +133,7 @@ PENDING = (
 def _with_pending_interrupt(bench: TrialBench, code: bytes) -> int:
     """Run to the first instruction of ``code`` with an interrupt pending and interrupts off; its address."""
     bench.start("64", b"".join(PENDING) + code)
-    bench.write(0x7000, b"\x90\xf4")
+    bench.write(0x7000, b"\x90" * 16)  # longer than the test is: a HLT would wait in the kernel
     bench.write(0x6000 + 16 * VECTOR, struct.pack("<HHBBHII", 0x7000, 0x18, 0, 0x8E, 0, 0, 0))
     sregs = bench.state.get(SREGS)
     sregs.idt.base, sregs.idt.limit = 0x6000, 0xFFF
@@ -132,8 +142,7 @@ def _with_pending_interrupt(bench: TrialBench, code: bytes) -> int:
     regs.rdi, regs.rsp = 0xFEE0_0000, 0x9000
     bench.state.put(REGS)
     for _ in PENDING:
-        assert bench.debug(ENABLE | SINGLESTEP)
-        _payload(bench)
+        _step(bench)
     pc: int = bench.state.get(REGS).rip
     assert pc == TRIAL_ENTRY + sum(map(len, PENDING))
     return pc
@@ -150,8 +159,7 @@ def test_steps_past_a_pending_interrupt(bench_with_interrupts: TrialBench) -> No
     while pc := bench.state.get(REGS).rip:
         if pc == addresses[-1]:
             break
-        assert bench.debug(ENABLE | SINGLESTEP | BLOCKIRQ)
-        _, pc, events = _payload(bench)
+        _, pc, events = _step(bench, BLOCKIRQ)
         assert pc in addresses
         assert events == BS
 
@@ -160,10 +168,7 @@ def test_a_step_without_blocking_goes_into_the_handler(bench_with_interrupts: Tr
     bench = bench_with_interrupts
     _with_pending_interrupt(bench, b"\xfb\x90\x90\x90\xf4")
     for _ in range(3):
-        assert bench.debug(ENABLE | SINGLESTEP)
-        _, pc, _ = _payload(bench)
-        if pc < TRIAL_ENTRY + 0x100:
-            continue
+        _, pc, _ = _step(bench)
     assert 0x7000 <= pc < 0x7010
 
 

@@ -64,12 +64,17 @@ def test_the_guest_goes_on_after_its_handler(start: StartGuest, variant: str) ->
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_step_of_an_int3_enters_the_handler(start: StartGuest, variant: str) -> None:
+def test_a_step_of_an_int3_gets_into_the_handler(start: StartGuest, variant: str) -> None:
+    """Where the processor itself delivers it, the trap flag is on the handler's stack and no longer set: the
+    handler runs through.
+    """
     machine = start(variant, INT3 + HLT)
     handler = set_handler(machine, BP, NOP * 4 + HLT)
     stop = machine.backend.step()
-    assert stop.kind is StopKind.STEP
-    assert handler <= stop.pc <= handler + 1
+    if stop.kind is StopKind.STEP:
+        assert handler <= stop.pc <= handler + 1
+    else:
+        assert (stop.kind, stop.pc) == (StopKind.HALT, handler + 5)
 
 
 @pytest.mark.parametrize("variant", ["64", "32"])

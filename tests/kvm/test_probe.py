@@ -32,7 +32,7 @@ def test_every_trial_has_a_result(device: Device) -> None:
     found = probe.run_trials(device, port)
     assert list(found) == [trial.name for trial in port.trials]
     assert all(found.values())
-    assert found[STEP] == WORKS
+    assert found[STEP].startswith(WORKS)
 
 
 def test_the_results_are_remembered(device: Device, cache: Path) -> None:

@@ -124,8 +124,9 @@ class Runner:
         next one, the handler's first, is executed too, so that the processor is seen there.
         """
         page, state = self._vcpu.page, self._vcpu.state
+        again = True
         while True:
-            before = self._view.pc()
+            before, registers = self._view.pc(), state.synced(self._port.integers)
             lifted = self._patches.lift(before, LONGEST_INSTRUCTION) if self._patches else []
             if state.written or not self._armed_to_step:
                 self._arm_step()
@@ -135,6 +136,9 @@ class Runner:
                 self._patches.put_back(lifted)
             if reason == KVM_EXIT_DEBUG and self._port.is_step(page):
                 self._view.moved(self._port.debug_pc(page, state))
+                if again and registers and registers == state.synced(self._port.integers):
+                    again = False  # an exit in which nothing has happened: some hosts have them
+                    continue
                 return None if self._was_plain(before) and not lifted else self._on_step(before)
             self._armed_to_step = False
             outcome = self._judge(reason, stepping=True)

@@ -47,6 +47,11 @@ class State:
         known = self._known.get(block)
         return self._fetch(block) if known is None else known
 
+    def synced(self, block: str) -> bytes:
+        """A copy of a block, where it can be had without a call; else nothing."""
+        struct = self._synced.get(block)
+        return bytes(struct) if struct is not None and block in self._known else b""
+
     def _fetch(self, name: str) -> Struct:
         block, struct = self._blocks[name], self._buffers[name]
         answer = ioctls.raw_ioctl(self._fd, self._numbers[name][0], ctypes.addressof(struct))

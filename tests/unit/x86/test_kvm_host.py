@@ -57,6 +57,10 @@ def test_each_workaround_is_said() -> None:
     assert "instructions a second" in watch
 
 
+def test_a_step_with_extra_exits_is_a_step() -> None:
+    assert kvm_host.host_debug(WHOLE | {probe.STEP: probe.EXTRA_EXITS}).warnings == ()
+
+
 def test_execution_breakpoints_that_never_fire_are_traps() -> None:
     host = kvm_host.host_debug(WHOLE | {probe.EXECUTION: probe.NEVER})
     assert not host.executes
