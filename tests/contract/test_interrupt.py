@@ -69,3 +69,16 @@ def test_a_breakpoint_set_while_it_was_interrupted(fresh: Machine) -> None:
     fresh.backend.step()
     fresh.backend.insert(BreakpointKind.SOFTWARE, target, 1)
     assert fresh.run().pc == target
+
+
+def test_a_wake_up_at_a_breakpoint_that_is_gone_on_from(fresh: Machine) -> None:
+    """Readable before the run begins, and the first thing it does is a step."""
+    target = fresh.guest.symbol("deposit")
+    fresh.backend.insert(BreakpointKind.SOFTWARE, target, 1)
+    fresh.run()
+    readable, writable = os.pipe()
+    os.write(writable, b"!")
+    stop = fresh.backend.resume(readable, fresh=True)
+    assert stop is None or stop.pc == target
+    os.close(readable)
+    os.close(writable)

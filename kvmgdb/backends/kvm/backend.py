@@ -88,7 +88,7 @@ class KvmBackend:
             self._hardware,
         )
         exits = Exits(processor, self._console, self._offer)
-        self._runner = Runner(processor, exits, self._comparing)
+        self._runner = Runner(processor, exits, self._comparing, self._waker.take_signal)
         self._shown: int | None = None
         for address, data in self._images.segments:
             self._memory.write(address, data)

@@ -32,11 +32,14 @@ _IN_PAGE = PAGE - 1
 class Runner:
     """Runs one processor."""
 
-    def __init__(self, processor: Processor, exits: Exits, comparing: Comparing) -> None:
+    def __init__(
+        self, processor: Processor, exits: Exits, comparing: Comparing, take_signal: Callable[[], None]
+    ) -> None:
         self._port, self._host, self._vcpu = processor.port, processor.host, processor.vcpu
         self._view, self._patches, self._hardware = processor.view, processor.patches, processor.hardware
         self._exits = exits
         self._comparing = comparing
+        self._take_signal = take_signal
         self._code_address = -1
         self._code: memoryview | None = None
         self._armed_to_run = self._armed_to_step = self._had_hardware = False
@@ -141,6 +144,8 @@ class Runner:
                     continue
                 return None if self._was_plain(before) and not lifted else self._on_step(before)
             self._armed_to_step = False
+            if reason == INTERRUPTED:
+                self._take_signal()  # the step comes first; whoever runs by steps asks after it
             outcome = self._judge(reason, stepping=True)
             if isinstance(outcome, Stop):
                 return outcome

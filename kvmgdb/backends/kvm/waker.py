@@ -63,11 +63,17 @@ class Waker:
         Python has seen to by now, KVM_RUN may be entered again.
         """
         if not self._sent:
-            return False
+            return self._fired
         with self._lock:
             if not self._fired:
                 self._swallow()
             return self._fired
+
+    def take_signal(self) -> None:
+        """Let KVM_RUN be entered once more, be it for a wake-up or not; :meth:`woken` still tells of it."""
+        with self._lock:
+            if self._sent:
+                self._swallow()
 
     def _swallow(self) -> None:
         self._sent = False
