@@ -12,7 +12,8 @@ from rich.console import Console
 
 from bench import report, rounds, startup
 from bench.guests import GUESTS
-from bench.works import FULL, SHORT, WORKS, Scale
+from bench.table import WORKS
+from bench.works import FULL, SHORT, Scale
 
 TIME_LIMIT = 1800
 """Seconds after which the whole run is given up, servers and all."""

@@ -16,7 +16,9 @@ RECEIVE_SIZE = 1 << 18
 DEFAULT_PACKET = 400
 """Packet size in bytes to use with a stub that does not say (GDB manual, "qSupported": PacketSize)."""
 
-FEATURES = b"qSupported:swbreak+;hwbreak+;error-message+;binary-upload+;vContSupported+"
+FEATURES = (
+    b"qSupported:swbreak+;hwbreak+;ConditionalBreakpoints+;error-message+;binary-upload+;vContSupported+"
+)
 
 _ESCAPED = re.compile(rb"\}(.)", re.DOTALL)
 _NEEDS_ESCAPE = re.compile(rb"[#$}*]")

@@ -20,7 +20,8 @@ from time import perf_counter
 from bench.client import frame
 from bench.guests import GUESTS, Guest
 from bench.servers import LAUNCHERS, Command, Files, Launcher, Role, Running
-from bench.works import FULL, WORKS, Session, Work
+from bench.table import WORKS, Work
+from bench.works import FULL, Session
 
 SCALE = replace(FULL, seconds=2.0)
 END_SECONDS = 20

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from bench.client import ProtocolError
 from bench.guests import GUESTS, Guest
 from bench.servers import LAUNCHERS, Files, Launcher, Role, Running, UnavailableError
-from bench.works import Scale, Session, Work
+from bench.table import Work
+from bench.works import Scale, Session
 
 Samples = dict[str, dict[str, list[float]]]
 """Row key -> server name -> one figure per round."""

@@ -31,10 +31,12 @@ class Scale:
     many: int
     """The many breakpoints."""
     interrupts: int
+    conditions: int
+    """Times a condition is false before it is true."""
 
 
-FULL = Scale(rounds=5, seconds=0.3, many=100_000, interrupts=20)
-SHORT = Scale(rounds=2, seconds=0.1, many=5_000, interrupts=10)
+FULL = Scale(rounds=5, seconds=0.3, many=100_000, interrupts=20, conditions=20_000)
+SHORT = Scale(rounds=2, seconds=0.1, many=5_000, interrupts=10, conditions=4_000)
 
 
 @dataclass(slots=True)
@@ -280,30 +282,3 @@ def interrupts(session: Session, scale: Scale) -> Figures:
         session.client.interrupt()
         waits.append(perf_counter() - start)
     return {"interrupt": median(waits) * 1e3}
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One thing to do with each server in turn."""
-
-    name: str
-    run: Callable[[Session, Scale], Figures]
-    once: bool = False
-    """In one round only, because it takes long."""
-    last: bool = False
-    """The server is thrown away after it, because something of it stays behind."""
-
-
-WORKS = (
-    Work("step", steps),
-    Work("read8", small_reads),
-    Work("bulk_m", bulk_hex),
-    Work("bulk_x", bulk_binary),
-    Work("bulk_X", bulk_write),
-    Work("cycle", breakpoint_cycles),
-    Work("loop", loop_speed),
-    Work("interrupt", interrupts),
-    Work("loop_watched", loop_after_watch, once=True, last=True),
-    Work("watch", watch_hits, last=True),
-    Work("many", many_breakpoints, once=True, last=True),
-)

@@ -75,11 +75,11 @@ class GuestState:
         """Guest-virtual to guest-physical; looked up once per page while the guest stands still."""
         page = address & ~(PAGE - 1)
         if page not in self._pages:
-            self._pages[page] = self._port.translate(self._engine, page, self.read_physical)
+            self._pages[page] = self._port.translate(self._engine, page, self._memory.read)
         found = self._pages[page]
         offset = address - page
         if found is None or found.length <= offset:  # there are pages smaller than PAGE
-            return self._port.translate(self._engine, address, self.read_physical) if offset else None
+            return self._port.translate(self._engine, address, self._memory.read) if offset else None
         return Extent(found.physical + offset, found.length - offset)
 
     def read_physical(self, address: int, length: int) -> bytes:

@@ -10,6 +10,7 @@ from unicorn import x86_const as uc
 from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Obstacle, Read
 from kvmgdb.arch.machine import DeviceRegion, Devices, Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException
+from kvmgdb.errors import MemoryFault
 from kvmgdb_x86 import debug, exceptions, modes, paging
 from kvmgdb_x86.delivery import resolve
 from kvmgdb_x86.emulator_registers import DIRECT, EFER, computed_registers
@@ -119,7 +120,11 @@ class X86Emulator:
         state = self._state.paging
         if not state[0] & paging.CR0_PG:
             return Extent(address, (1 << 64) - address)
-        return LinearMemory(paging.PagingState(*state), read).translate(address)
+        try:
+            place = paging.look_up(paging.PagingState(*state), address, read)
+        except MemoryFault:
+            return None  # a table outside memory maps nothing
+        return Extent(place.physical, place.length) if place is not None else None
 
     def _memory(self, read: Read) -> LinearMemory:
         return LinearMemory(paging.PagingState(*self._state.paging), read)

@@ -7,7 +7,7 @@ dirty bits stay as they are (the emulator's own translation call would set CR2, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 ReadPhysical = Callable[[int, int], bytes]
 
@@ -24,8 +24,7 @@ PAGE_SIZE_BIT = 1 << 7
 _ADDRESS = 0x000F_FFFF_FFFF_F000
 
 
-@dataclass(frozen=True, slots=True)
-class PagingState:
+class PagingState(NamedTuple):
     """The registers paging depends on."""
 
     cr0: int
@@ -34,8 +33,7 @@ class PagingState:
     efer: int
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a linear address lies."""
 
     physical: int
@@ -91,17 +89,14 @@ def _walk_levels(table: int, shift: int, address: int, read: ReadPhysical) -> Pl
     """Tables of 512 eight-byte entries, down to a 4 KiB page or an entry with the page-size bit."""
     rights = WRITABLE
     while True:
-        entry = _entry(read, table, (address >> shift) & 0x1FF, 8)
+        entry = int.from_bytes(read(table + ((address >> shift) & 0x1FF) * 8, 8), "little")
         if not entry & PRESENT:
             return None
         rights &= entry
         if shift == 12 or (entry & PAGE_SIZE_BIT and shift <= 30):
-            offset = (1 << shift) - 1
-            return Place(
-                (entry & _ADDRESS & ~offset) | (address & offset),
-                offset + 1 - (address & offset),
-                bool(rights),
-            )
+            size = 1 << shift
+            offset = address & (size - 1)
+            return Place((entry & _ADDRESS & -size) | offset, size - offset, bool(rights))
         table = entry & _ADDRESS
         shift -= 9
 

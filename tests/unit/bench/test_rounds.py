@@ -10,7 +10,8 @@ import pytest
 from bench import rounds
 from bench.client import ProtocolError
 from bench.servers import LAUNCHERS, Launcher
-from bench.works import SHORT, Figures, Scale, Session, Work, steps
+from bench.table import Work
+from bench.works import SHORT, Figures, Scale, Session, steps
 
 PYTHON_FLOOR = next(launcher for launcher in LAUNCHERS if launcher.name == "nothing (Python)")
 SCALE = replace(SHORT, seconds=0.01)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -214,11 +212,11 @@ def test_the_low_bits_of_cr3_are_flags() -> None:
     for state in (PLAIN_32, LONG, LONG_57):
         tables = Tables(state)
         tables.map(0x1000, 0x8000)
-        assert translate(replace(state, cr3=ROOT | 0x18), 0x1000, tables.read) == 0x8000
+        assert translate(state._replace(cr3=ROOT | 0x18), 0x1000, tables.read) == 0x8000
 
     tables = Tables(PAE)
     tables.entries = {ROOT + 0x20: 0x2000 | PRESENT, 0x2000: 0x3000 | PRESENT, 0x3008: 0x8000 | PRESENT}
-    assert translate(replace(PAE, cr3=ROOT + 0x20 | 0x18), 0x1000, tables.read) == 0x8000
+    assert translate(PAE._replace(cr3=ROOT + 0x20 | 0x18), 0x1000, tables.read) == 0x8000
 
 
 def test_without_paging_an_address_is_physical() -> None:
