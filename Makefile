@@ -12,7 +12,7 @@ run: $(VENV)/.run
 
 ## test: everything: lint, types, import rules, unit, contract and gdb tests
 test: $(VENV)/.test gdb lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 ## lint: style, types, import directions
 lint: $(VENV)/.test

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.gdb import Gdb, attached
-from tests.support.guests import SampleGuest
-from tests.support.serve import Serve
+from tests.support.gdb import Gdb
 
 
 def test_every_hit_prints(gdb: Gdb) -> None:
@@ -33,31 +31,3 @@ def test_with_a_condition(gdb: Gdb) -> None:
         "continue",
     )
     assert [line for line in said.splitlines() if line.lstrip("-").isdigit()] == ["-75"]
-
-
-def test_it_goes_on_without_gdb(gdb: Gdb, serve: Serve, guest: SampleGuest) -> None:
-    """Where gdb is told so, and then is gone without having taken it out."""
-    _print_late(gdb, guest, "on")
-    gdb.disappear()
-    assert "counted\n" in serve.wait_for_error_text("counted\n")
-
-
-def test_it_ends_with_gdb_otherwise(gdb: Gdb, serve: Serve, guest: SampleGuest) -> None:
-    _print_late(gdb, guest, "off")
-    gdb.disappear()
-    with attached(serve.target, guest) as another:
-        assert another.number("counter") > 0
-        assert "no breakpoints are set" in another.run("monitor breakpoints")
-
-
-def _print_late(gdb: Gdb, guest: SampleGuest, disconnected: str) -> None:
-    """A dprintf in an endless loop that prints once, after some seconds."""
-    gdb.script(
-        "set variable count_limit = 4000000000",
-        "set dprintf-style agent",
-        f"set disconnected-dprintf {disconnected}",
-        f'dprintf {guest.line("count")},"counted\\n"',
-        "condition 1 counter == 60000",
-    )
-    gdb.start("continue")
-    gdb.wait_for("Continuing.")

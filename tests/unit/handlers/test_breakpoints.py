@@ -154,6 +154,33 @@ class TestConditions:
         assert {b"ConditionalBreakpoints+", b"BreakpointCommands+"} <= set(offered)
 
 
+class TestCommandsWithoutADebugger:
+    """gdb's ``set disconnected-dprintf``: the packet says whether they go on when it is gone."""
+
+    @pytest.mark.parametrize(("persist", "printed"), [(b"1", [b"x \n"] * 4), (b"0", [])])
+    def test_they_go_on_where_that_was_asked_for(
+        self, session: Session, persist: bytes, printed: list[bytes]
+    ) -> None:
+        commands = b";cmds:%b,Xe,220022003400000578205c6e0027" % persist
+        assert ask(session, b"Z0,%x,4%b" % (place(session, "deposit"), commands)) == b"OK"
+        said: list[bytes] = []
+        session.say = said.append
+
+        session.drop_breakpoints(keep_persistent=True)
+        session.guest.backend.resume(None, fresh=True)
+
+        assert said == printed
+
+    def test_the_next_debugger_finds_none(self, session: Session) -> None:
+        commands = b";cmds:1,Xe,220022003400000578205c6e0027"
+        ask(session, b"Z0,%x,4%b" % (place(session, "deposit"), commands))
+        session.drop_breakpoints(keep_persistent=True)
+
+        session.attach()
+
+        assert len(session.points) == 0
+
+
 class TestPolicy:
     @pytest.mark.parametrize(
         ("preset", "declined"),
