@@ -50,7 +50,7 @@ def test_why_it_is_a_program_interrupt(cause: str, srr1: int, esr: int) -> None:
     assert booke.sprs == {"srr0": 0x100, "srr1": 0, "esr": esr}
 
 
-@pytest.mark.parametrize("variant", BOOKE)
+@pytest.mark.parametrize("variant", sorted(BOOKE))
 @given(msr=words, pc=addresses)
 def test_a_noncritical_interrupt_of_booke(variant: str, msr: int, pc: int) -> None:
     kept = delivery.MSR_CE | delivery.MSR_ME | delivery.MSR_DE
@@ -58,7 +58,7 @@ def test_a_noncritical_interrupt_of_booke(variant: str, msr: int, pc: int) -> No
     assert entry(variant, exceptions.SYSTEM_CALL, "", msr, pc) == expected
 
 
-@pytest.mark.parametrize("variant", BOOKE)
+@pytest.mark.parametrize("variant", sorted(BOOKE))
 @given(msr=words, pc=addresses)
 def test_a_debug_interrupt_of_booke(variant: str, msr: int, pc: int) -> None:
     first, second = ("dsrr0", "dsrr1") if variant == "e500mc" else ("csrr0", "csrr1")
@@ -92,7 +92,7 @@ def test_what_a_miss_tells_its_handler(number: int, bits: int, segment: int, msr
     assert delivery.miss_detail(number, 0x1234_5678, segment, msr) == 0x1000_0000 | bits | key << 19
 
 
-@pytest.mark.parametrize("variant", [*CLASSIC, *BOOKE])
+@pytest.mark.parametrize("variant", [*sorted(CLASSIC), *sorted(BOOKE)])
 def test_what_a_core_does_not_have(variant: str) -> None:
     foreign = exceptions.DATA_TLB if variant in CLASSIC else exceptions.TRACE
     assert entry(variant, foreign, "", 0, 0) is None
