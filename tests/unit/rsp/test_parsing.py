@@ -115,7 +115,7 @@ PACKETS: dict[bytes, PacketValue] = {
 }
 
 
-@pytest.mark.parametrize(("payload", "value"), PACKETS.items(), ids=lambda p: repr(p)[2:-1][:30])
+@pytest.mark.parametrize(("payload", "value"), PACKETS.items(), ids=[repr(p)[2:-1][:30] for p in PACKETS])
 def test_what_gdb_sends(payload: bytes, value: PacketValue) -> None:
     assert parse(payload) == value
 
