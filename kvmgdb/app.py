@@ -84,7 +84,7 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None]) -> None:
         listener = listen(config.listen)
         cleanup.callback(listener.close)
         cleanup.callback(console.flush)
-        cleanup.enter_context(_terminable())
+        cleanup.enter_context(_interruptible())
         announce(listener.address, attach_hint(arch, images, listener.address))
         Server(session, listener, once=config.once, run=config.run).serve()
 
@@ -141,17 +141,26 @@ def start_backend(
     return info.create(GuestSetup(arch, images, config.memory, console.put, config.backend_options))
 
 
-class _terminable:  # noqa: N801 - used as a context manager, named like one
-    """SIGTERM ends the server as Ctrl-C does: sockets closed, console flushed."""
+class _interruptible:  # noqa: N801 - used as a context manager, named like one
+    """Ctrl-C and SIGTERM end the server: sockets closed, console flushed.
+
+    Both raise KeyboardInterrupt, again and again until it has got out: where it strikes on the way into a
+    callback of the emulator, there is nobody to pass it on, and it would be lost.
+    """
+
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    _AGAIN_AFTER = 0.1
 
     def __enter__(self) -> None:
-        self._old = signal.signal(signal.SIGTERM, self._on_signal)
+        self._old = {number: signal.signal(number, self._on_signal) for number in self._SIGNALS}
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, self._old)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
 
-    @staticmethod
-    def _on_signal(_number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        signal.setitimer(signal.ITIMER_REAL, self._AGAIN_AFTER)
         raise KeyboardInterrupt
 
 

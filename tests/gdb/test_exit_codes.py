@@ -61,6 +61,18 @@ def test_130_when_interrupted_while_the_guest_runs(gdb: Gdb, serve: Serve) -> No
     assert "Traceback" not in serve.errors()
 
 
+def test_130_when_interrupted_in_a_callback_of_the_emulator(tmp_path: Path) -> None:
+    """A guest that prints without end is in one most of the time: some of these signals strike there."""
+    image = tmp_path / "prints.bin"
+    image.write_bytes(bytes.fromhex("66baf803 b041 ee ebfd"))  # mov $0x3f8,%dx; mov $'A',%al; 1: out; jmp 1b
+    guest = ("--arch", "x86:32", "--image", f"{image}@0x1000", "--entry", "0x1000", "--run")
+    for _ in range(6):
+        with serving(*guest) as serve:
+            serve.wait_for_error_text("AAAA")
+            serve.signal(signal.SIGINT)
+            assert serve.wait() == 130
+
+
 @pytest.mark.parametrize(("arguments", "named"), USAGE, ids=[" ".join(a) for a, _ in USAGE])
 def test_2_for_a_wrong_call(arguments: list[str], named: str) -> None:
     done = run_serve(*arguments)

@@ -15,13 +15,13 @@ TRAP, OLD_TRAP, NOP = b"\x7f\xe0\x00\x08", b"\x7d\x82\x10\x08", b"\x60\x00\x00\x
 
 @given(st.binary(min_size=1, max_size=12), st.data())
 def test_a_trap_is_known_until_it_is_taken_back(before: bytes, data: st.DataObject) -> None:
-    """However many bytes around it are written along."""
+    """However many bytes around it are written along; over a trap of the guest's, only one written alone."""
     place = data.draw(st.integers(0, len(before) - 1))
     after = before[:place] + b"\xcc" + before[place + 1 :]
     traps = WrittenTraps(X86)
 
     traps.on_write(0x1000, before, after)
-    assert (0x1000 + place in traps) == (before[place] != 0xCC)
+    assert (0x1000 + place in traps) == (before[place] != 0xCC or before == b"\xcc")
     traps.on_write(0x1000, after, before)
     assert len(traps) == 0
 
