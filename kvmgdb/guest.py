@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+from contextlib import suppress
 
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.arch.machine import Extent
@@ -102,9 +102,13 @@ class Guest:
 
     def _read(self, address: int, length: int, translate: Translate) -> bytes:
         read = self.backend.read_physical
-        with contextlib.suppress(MemoryFault):  # nearly always all of it is there
-            parts = [read(physical, size) for _, physical, size in pieces(address, length, translate)]
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+        with suppress(MemoryFault):  # nearly always all of it is there, in one piece
+            here = translate(address)
+            if here is not None and length <= here.length:
+                return read(here.physical, length)
+            return b"".join(
+                [read(physical, size) for _, physical, size in pieces(address, length, translate)]
+            )
         found = bytearray()
         try:
             for _, physical, size in pieces(address, length, translate, PAGE):

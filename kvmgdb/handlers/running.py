@@ -19,9 +19,13 @@ def resume(session: Session, packet: packets.Resume) -> Outcome:
     """
     if packet.address is not None:
         session.guest.backend.write_register(session.guest.arch.registers.pc, packet.address)
-    action = next((a for a in packet.actions if a.thread in (None, THREAD)), None)
-    if action is None:
-        return Reply(session.stop_reply())
+    for action in packet.actions:
+        if action.thread is None or action.thread == THREAD:
+            return _act(session, action)
+    return Reply(session.stop_reply())
+
+
+def _act(session: Session, action: packets.Action) -> Outcome:
     is_step = action.kind is packets.ResumeKind.STEP
     session.move(Trigger.RESUME)
     session.refusals.clear()

@@ -18,12 +18,9 @@ def checksum(data: bytes) -> int:
 
 def unescape(data: bytes) -> bytes | None:
     """Undo escapes; None where one follows another or is the last byte, as no debugger sends it."""
-    escaped = np.frombuffer(data, np.uint8)
-    is_mark = escaped == ESCAPE
-    marks = np.flatnonzero(is_mark)
+    marks = np.flatnonzero(np.frombuffer(data, np.uint8) == ESCAPE)
     if marks[-1] == len(data) - 1 or (np.diff(marks) == 1).any():
         return None
-    plain = escaped.copy()
-    plain[marks + 1] ^= ESCAPE_XOR
-    kept: bytes = plain[~is_mark].tobytes()
-    return kept
+    plain = bytearray(data.replace(bytes((ESCAPE,)), b""))
+    np.frombuffer(plain, np.uint8)[marks - np.arange(marks.size)] ^= ESCAPE_XOR
+    return bytes(plain)

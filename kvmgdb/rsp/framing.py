@@ -210,10 +210,12 @@ class Decoder:
 def _packet(body: bytes, sent: bytes) -> Packet | BadPacket:
     """A frame's insides and the two digits after them."""
     expected = _DIGITS[checksum(body)]
-    if sent.lower() != expected:
+    if sent != expected and sent.lower() != expected:
         return BadPacket(f"checksum {sent!r} does not fit {expected.decode('ascii')}")
+    if b"*" not in body and b"}" not in body:
+        return Packet(body)
     try:
         # Binary payloads escape their own asterisks, so any left are run lengths.
-        return Packet(unescape(expand_runs(body) if b"*" in body else body))
+        return Packet(unescape(expand_runs(body)))
     except ValueError as problem:
         return BadPacket(str(problem))

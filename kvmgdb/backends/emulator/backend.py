@@ -1,7 +1,7 @@
 """A guest on the in-process emulator.
 
 Every run is counted (``count`` > 0): the engine does not enforce a count on blocks it translated in an
-uncounted run.  A free run is a series of slices of about a fifth of a millisecond, between which the
+uncounted run.  A free run is a series of slices of about a tenth of a millisecond, between which the
 client's socket is looked at: no second thread, no lost wake-up, and an interrupt is answered in less time
 than waking a thread takes.
 """
@@ -36,7 +36,7 @@ UNTIL_IGNORED = 0
 given an address, the engine would translate it at every start, and where the guest has nothing mapped
 there the page fault would be the guest's (CR2 changed, and the next real fault taken for a double one)."""
 
-SLICE_SECONDS = 0.0002
+SLICE_SECONDS = 0.0001
 STEPS_BEFORE_FENCE = 200
 MIN_SLICE, MAX_SLICE = 1_000, 1_000_000
 
