@@ -62,6 +62,12 @@ class Client:
         self.features: dict[str, str] = {}
         """What the stub offers: name -> value, or ``+`` or ``-``."""
 
+    @property
+    def address(self) -> str:
+        """Where the server listens, as ``HOST:PORT``."""
+        host, port = self._socket.getpeername()[:2]
+        return f"{host}:{port}"
+
     def close(self) -> None:
         """Hang up."""
         self._socket.close()

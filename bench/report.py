@@ -46,6 +46,18 @@ def _verdict(values: list[float], row: Row) -> str:
     return f"[{'green' if found else 'red'}]{number(row.target or 0)}[/]"
 
 
+def _target(values: list[float], row: Row) -> str:
+    return _verdict(values, row) if row.times_qemu is None else f"{number(row.times_qemu)}x QEMU"
+
+
+def _times(times: float, launcher: Launcher, row: Row) -> str:
+    """A ratio, coloured where it is the one that counts."""
+    text = f"{number(times)}x"
+    if row.times_qemu is None or not launcher.name.startswith("QEMU"):
+        return text
+    return f"[{'green' if times >= row.times_qemu else 'red'}]{text}[/]"
+
+
 def _spread(values: list[float]) -> str:
     return f"{number(min(values))} - {number(max(values))}" if len(values) > 1 else ""
 
@@ -84,8 +96,8 @@ def _line(row: Row, launcher: Launcher, result: Result) -> Iterator[str]:
     yield number(median(values))
     yield _spread(values)
     yield row.unit
-    yield _verdict(values, row) if kvmgdb else ""
-    yield "" if kvmgdb or ours is None else f"{number(times_better(ours, values, row.better))}x"
+    yield _target(values, row) if kvmgdb else ""
+    yield "" if kvmgdb or ours is None else _times(times_better(ours, values, row.better), launcher, row)
 
 
 def failures(result: Result) -> Iterator[str]:
@@ -147,7 +159,13 @@ def document(scale: works.Scale, results: list[Result], start: dict[str, list[fl
         "machine": machine(),
         "scale": {"rounds": scale.rounds, "seconds": scale.seconds, "many": scale.many},
         "rows": {
-            row.key: {"title": row.title, "unit": row.unit, "better": row.better.value, "target": row.target}
+            row.key: {
+                "title": row.title,
+                "unit": row.unit,
+                "better": row.better.value,
+                "target": row.target,
+                "times_qemu": row.times_qemu,
+            }
             for row in (*rows.ROWS, *startup.ROWS)
         },
         "figures": {result.arch: result.samples for result in results},

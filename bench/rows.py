@@ -23,6 +23,8 @@ class Row:
     better: Better = Better.MORE
     target: float | None = None
     """What kvmgdb is to reach on the emulator, in the row's unit."""
+    times_qemu: float | None = None
+    """Or how many times better than QEMU's stub it is to be."""
 
 
 ROWS = (
@@ -43,4 +45,7 @@ ROWS = (
     Row("loop_many", "loop, many breakpoints", "% of free", target=80),
     Row("cycle_many", "breakpoint cycles, many set, against 10", "%", target=90),
     Row("interrupt", "Ctrl-C to stop reply, median", "ms", Better.LESS, target=0.3),
+    Row("gdb_next", "gdb: next over a line of 1,000 turns", "ms", Better.LESS, times_qemu=100),
+    Row("gdb_dump", "gdb: dump memory, 16 MiB", "MB/s", times_qemu=5),
+    Row("gdb_find", "gdb: find over 16 MiB", "MB/s", times_qemu=5),
 )

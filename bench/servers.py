@@ -222,13 +222,13 @@ def _kvmgdb(arch: str) -> Command:
         image = f"{files.image(guest)}@{BASE:#x}"
         return [
             *(kvmgdb_program(), "serve", "--arch", arch, "--image", image, "--entry", f"{guest.entry:#x}"),
-            *("--memory", "16MiB", "--listen", "tcp:127.0.0.1:0"),
+            *("--memory", "32MiB", "--listen", "tcp:127.0.0.1:0"),
         ]
 
     return command
 
 
-_QEMU = ("-accel", "tcg", "-m", "16", "-nodefaults", "-display", "none", "-S", "-gdb")
+_QEMU = ("-accel", "tcg", "-m", "32", "-nodefaults", "-display", "none", "-S", "-gdb")
 
 
 def _qemu_x86(guest: Guest, files: Files, port: int) -> list[str]:
@@ -259,7 +259,7 @@ def _set_ppc_pc(client: Client, guest: Guest) -> None:
 
 
 def _gdbserver(guest: Guest, files: Files, _port: int) -> list[str]:
-    return ["gdbserver", "--once", "127.0.0.1:0", str(files.program(guest))]
+    return ["gdbserver", "127.0.0.1:0", str(files.program(guest))]
 
 
 def _floor_c(_guest: Guest, files: Files, _port: int) -> list[str]:

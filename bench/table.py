@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.conditions import breakpoint_conditions, watch_conditions
+from bench.debugger import debugger_works
 from bench.works import (
     Figures,
     Scale,
@@ -49,5 +50,6 @@ WORKS = (
     Work("condition", breakpoint_conditions),
     Work("watch", watch_hits, last=True),
     Work("watch_condition", watch_conditions, last=True),
+    Work("gdb", debugger_works, last=True),
     Work("many", many_breakpoints, once=True, last=True),
 )

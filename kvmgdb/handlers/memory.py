@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from binascii import hexlify
-
 from kvmgdb.policy import SoftwareBreakpoints
 from kvmgdb.rsp import framing, packets, replies
 from kvmgdb.session import Reply, Session
@@ -20,7 +18,7 @@ def read(session: Session, packet: packets.ReadMemory) -> Reply:
     data = session.guest.read_memory(packet.address, min(packet.length, MAX_READ))
     if packet.binary:
         return Reply(b"b" + framing.escape(data))
-    return Reply(framing.compress_runs(hexlify(data)))
+    return Reply(framing.hexadecimal(data))
 
 
 def write(session: Session, packet: packets.WriteMemory) -> Reply:

@@ -18,10 +18,10 @@ from kvmgdb.rsp.framing import (
     Interrupt,
     Packet,
     checksum,
-    compress_runs,
     encode,
     escape,
     expand_runs,
+    hexadecimal,
     unescape,
 )
 
@@ -210,42 +210,26 @@ def test_escapes_no_gdb_sends(tail: bytes, unescaped: bytes) -> None:
         assert unescape(start + tail) == start + unescaped
 
 
-@given(st.text("0123456789abcdef", max_size=40), st.integers(0, 700), st.sampled_from("0f"))
-def test_shortened_hex_expands_to_itself(text: str, repeats: int, digit: str) -> None:
-    data = (text + digit * repeats + text).encode()
-    short = compress_runs(data)
+@given(st.binary(max_size=900), st.integers(0, 3000), st.sampled_from([b"\0", b"\xff"]))
+def test_shortened_hex_expands_to_itself(data: bytes, repeats: int, byte: bytes) -> None:
+    memory = byte * repeats + data + byte * repeats
+    short = hexadecimal(memory)
 
-    assert len(short) <= len(data)
+    assert len(short) <= 2 * len(memory)
     assert not set(b"#$") & set(short)
-    assert expand_runs(short) == data
+    assert expand_runs(short) == memory.hex().encode("ascii")
 
 
 @pytest.mark.parametrize(
-    ("data", "short"),
-    [
-        (b"0" * 32, b"0*<"),
-        (b"0" * 98, b"0*~"),
-        (b"0" * 99, b"0*~0"),
-        (b"0" * 196, b"0*~0*~"),
-    ],
+    ("memory", "short"), [(bytes(490), b"0*~" * 10), (b"\xff" * 491, b"f*~" * 10 + b"ff")]
 )
-def test_runs_are_shortened(data: bytes, short: bytes) -> None:
-    assert compress_runs(data) == short
+def test_empty_memory_is_shortened(memory: bytes, short: bytes) -> None:
+    assert hexadecimal(memory) == short
 
 
-@pytest.mark.parametrize("digits", range(16, 130))
-def test_counts_that_would_look_like_a_frame_are_avoided(digits: int) -> None:
-    """6 and 7 repeats would be ``#`` and ``$``."""
-    short = compress_runs(b"0" * digits)
-
-    assert not set(b"#$") & set(short)
-    assert expand_runs(short) == b"0" * digits
-
-
-def test_what_holds_few_runs_is_left_alone() -> None:
-    data = b"0123456789abcdef" * 100
-
-    assert compress_runs(data) is data
+@pytest.mark.parametrize("memory", [bytes(64), bytes(range(256)) * 8 + bytes(900)])
+def test_what_holds_few_runs_is_left_alone(memory: bytes) -> None:
+    assert hexadecimal(memory) == memory.hex().encode("ascii")
 
 
 @given(st.binary(max_size=2 * BULK))
