@@ -22,9 +22,6 @@ SOURCE = Path(__file__).with_name("turns.S")
 TURNS = BASE + 0x9000
 """Where the turns are loaded, over no-ops nobody executes; a multiple of what either needs."""
 
-AREA = 16 << 20
-"""Bytes that are dumped and searched."""
-
 LIMIT_SECONDS = 120
 
 _COMPILERS = {"x86": "gcc", "ppc": "powerpc-linux-gnu-gcc"}
@@ -57,8 +54,8 @@ def compiler(guest: Guest) -> str:
     return _COMPILERS[guest.arch]
 
 
-def debugger_works(session: Session, _scale: Scale) -> Figures:
-    """``next`` over a thousand turns, ``dump`` and ``find`` over 16 MiB.  The client leaves for gdb.
+def debugger_works(session: Session, scale: Scale) -> Figures:
+    """``next`` over a thousand turns, ``dump`` and ``find`` over much memory.  The client leaves for gdb.
 
     Raises:
         ProtocolError: gdb did not do it; the text has its last line.
@@ -76,7 +73,7 @@ def debugger_works(session: Session, _scale: Scale) -> Figures:
         folder = Path(directory)
         program = _compile(guest, is_64, folder / "turns.elf")
         script = folder / "works.py"
-        script.write_text(_script(guest, folder / "dump"), "utf-8")
+        script.write_text(_script(guest, folder / "dump", scale.area), "utf-8")
         return _run_gdb(guest, program, address, script)
 
 
@@ -92,13 +89,13 @@ def _compile(guest: Guest, is_64: bool, program: Path) -> Path:
     return program
 
 
-def _script(guest: Guest, dump: Path) -> str:
+def _script(guest: Guest, dump: Path, area: int) -> str:
     bulk = {
-        "gdb_dump": f"dump binary memory {dump} {BASE:#x} {BASE + AREA:#x}",
-        "gdb_find": f"find /b {BASE:#x}, +{AREA:#x}, 0xde, 0xad, 0xbe, 0xef, 0xfa, 0xce, 0xca, 0xfe",
+        "gdb_dump": f"dump binary memory {dump} {BASE:#x} {BASE + area:#x}",
+        "gdb_find": f"find /b {BASE:#x}, +{area:#x}, 0xde, 0xad, 0xbe, 0xef, 0xfa, 0xce, 0xca, 0xfe",
     }
     counter = "$ecx" if guest.arch == "x86" else "$ctr"
-    return f"COUNTER, AREA, BULK = {counter!r}, {AREA}, {bulk!r}\n{_SCRIPT}"
+    return f"COUNTER, AREA, BULK = {counter!r}, {area}, {bulk!r}\n{_SCRIPT}"
 
 
 def _run_gdb(guest: Guest, program: Path, address: str, script: Path) -> Figures:

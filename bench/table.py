@@ -50,6 +50,6 @@ WORKS = (
     Work("condition", breakpoint_conditions),
     Work("watch", watch_hits, last=True),
     Work("watch_condition", watch_conditions, last=True),
-    Work("gdb", debugger_works, last=True),
+    Work("gdb", debugger_works, once=True, last=True),
     Work("many", many_breakpoints, once=True, last=True),
 )

@@ -33,10 +33,12 @@ class Scale:
     interrupts: int
     conditions: int
     """Times a condition is false before it is true."""
+    area: int
+    """Bytes of memory that gdb dumps and searches."""
 
 
-FULL = Scale(rounds=5, seconds=0.3, many=100_000, interrupts=20, conditions=20_000)
-SHORT = Scale(rounds=2, seconds=0.1, many=5_000, interrupts=10, conditions=4_000)
+FULL = Scale(rounds=5, seconds=0.3, many=100_000, interrupts=20, conditions=20_000, area=16 << 20)
+SHORT = Scale(rounds=2, seconds=0.1, many=5_000, interrupts=10, conditions=4_000, area=1 << 20)
 
 
 @dataclass(slots=True)

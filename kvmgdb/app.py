@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import logging
 import os
 import signal
@@ -86,6 +87,7 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None]) -> None:
         cleanup.callback(console.flush)
         cleanup.enter_context(_interruptible())
         announce(listener.address, attach_hint(arch, images, listener.address))
+        importlib.import_module("kvmgdb.rsp.bulk")  # takes a tenth of a second; the debugger is on its way
         Server(session, listener, once=config.once, run=config.run).serve()
 
 
