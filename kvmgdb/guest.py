@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+from binascii import hexlify
 from contextlib import suppress
+from itertools import accumulate
+from operator import and_
+from struct import Struct
 
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.arch.machine import Extent
-from kvmgdb.arch.registers import Register
+from kvmgdb.arch.registers import Register, RegisterFile
 from kvmgdb.backends.base import Backend
 from kvmgdb.backends.memory import PAGE, Translate, pieces
 from kvmgdb.errors import MemoryFault, RspError
+
+
+_STRUCT_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
+
+
+class _Expedited:
+    """The registers of a stop reply as text, which is made at every step: all packed at once, then cut."""
+
+    def __init__(self, registers: RegisterFile) -> None:
+        chosen = [registers.by_name[name] for name in registers.expedited]
+        order = {"little": "<", "big": ">"}[registers.byteorder]
+        self._masks = [(1 << register.bits) - 1 for register in chosen]
+        self._struct = Struct(order + "".join(_STRUCT_CODES[register.size] for register in chosen))
+        ends = list(accumulate(2 * register.size for register in chosen))
+        self._cuts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+        self._template = b"".join(b"%02x:%%b;" % register.number for register in chosen)
+
+    def encode(self, values: list[int]) -> bytes:
+        packed = self._struct.pack(*map(and_, values, self._masks))
+        digits = hexlify(packed)
+        return self._template % tuple([digits[cut] for cut in self._cuts])
 
 
 class Guest:
@@ -20,8 +45,7 @@ class Guest:
         self.backend = backend
         self.physical = False
         """Whether addresses of memory packets are guest-physical (``monitor physical on``)."""
-        chosen = [arch.registers.by_name[name] for name in arch.registers.expedited]
-        self._expedited = [(b"%02x:" % r.number, r.size, (1 << r.bits) - 1) for r in chosen]
+        self._expedited = _Expedited(arch.registers)
 
     # -- registers -----------------------------------------------------------------------------------
 
@@ -68,14 +92,7 @@ class Guest:
 
     def expedited(self) -> bytes:
         """The registers of a stop reply: ``number:value;`` each, all in hex."""
-        values = self.backend.read_registers(self.arch.registers.expedited)
-        order = self.arch.registers.byteorder
-        return b"".join(
-            [
-                b"%b%b;" % (name, (value & mask).to_bytes(size, order).hex().encode("ascii"))
-                for (name, size, mask), value in zip(self._expedited, values, strict=True)
-            ]
-        )
+        return self._expedited.encode(self.backend.read_registers(self.arch.registers.expedited))
 
     def _encode(self, chosen: tuple[Register, ...]) -> bytes:
         encode = self.arch.registers.encode

@@ -49,7 +49,10 @@ class GuestState:
         if batch is None:
             batch = Batch(self._engine, [direct[name] for name in names if name in direct])
             self._batches[key] = batch
-        values = iter(batch.read())
+        found = batch.read()
+        if len(found) == len(key):
+            return found
+        values = iter(found)
         return [
             next(values) if name in direct else computed[name].read(self._engine, self.read_physical)
             for name in names
