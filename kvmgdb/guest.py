@@ -15,7 +15,6 @@ from kvmgdb.backends.base import Backend
 from kvmgdb.backends.memory import PAGE, Translate, pieces
 from kvmgdb.errors import MemoryFault, RspError
 
-
 _STRUCT_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
