@@ -34,6 +34,11 @@ def _run(arch_name: str, image: Path) -> tuple[bytes, Stop]:
     return bytes(printed), stop
 
 
+@pytest.mark.parametrize("name", ["sample.c", "machine.h", "sample.lds"])
+def test_the_program_is_the_same_for_every_architecture(name: str) -> None:
+    assert len({(ROOT / folder / name).read_text() for folder, _, _ in GUESTS.values()}) == 1
+
+
 @pytest.mark.parametrize("arch_name", GUESTS)
 def test_a_new_build_behaves_the_same(arch_name: str, tmp_path: Path) -> None:
     folder, name, compiler = GUESTS[arch_name]

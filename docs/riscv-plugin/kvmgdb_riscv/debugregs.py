@@ -28,18 +28,19 @@ _EVENTS = {
     BreakpointKind.READ: (0, 0, 1),
     BreakpointKind.ACCESS: (0, 1, 1),
 }
-_SIZES = {1: (0, 1), 2: (0, 2), 4: (0, 3), 8: (1, 1)}
-"""Bytes of an access -> (sizehi, sizelo)."""
+_SIZES = {1: 1, 2: 2, 4: 3, 8: 5}
+"""Bytes of an access -> size: sizelo, and above it the two bits of sizehi where XLEN is 64."""
 _SIZE_NOTE = "hits only accesses of just this size that start at the address"
 
 
 def _control(n: int, xlen: int) -> DebugRegister:
-    """The upper fields stand at the top of the register, whatever its width."""
+    """The upper fields stand at the top of the register, whatever its width; RV32 has no room for sizehi."""
+    size_high = (BitField("SIZEHI", 0x0060_0000, "access size, upper part"),) if xlen == 64 else ()
     fields = (
         BitField("TYPE", 0xF << xlen - 4, "what the trigger is", _TYPES),
         BitField("DMODE", 1 << xlen - 5, "only debug mode may write it"),
         BitField("MASKMAX", 0x3F << xlen - 11, "largest power of two that match 1 covers"),
-        BitField("SIZEHI", 0x0060_0000, "access size, upper part"),
+        *size_high,
         BitField("HIT", 0x0010_0000, "it has fired"),
         BitField("SELECT", 0x0008_0000, "compare data in place of the address"),
         BitField("TIMING", 0x0004_0000, "when it fires", _TIMING),
@@ -81,11 +82,16 @@ def _use(control: str, kind: BreakpointKind, xlen: int) -> SlotUse:
     if not kind.is_watch:
         return SlotUse(kind, settings, (Span(2, 2),))
     spans = tuple(
-        Span(length, length, (Setting(control, "SIZEHI", high), Setting(control, "SIZELO", low)))
-        for length, (high, low) in _SIZES.items()
+        Span(length, length, _size_settings(control, size, xlen))
+        for length, size in _SIZES.items()
         if 8 * length <= xlen
     )
     return SlotUse(kind, settings, spans, _SIZE_NOTE)
+
+
+def _size_settings(control: str, size: int, xlen: int) -> tuple[Setting, ...]:
+    low = Setting(control, "SIZELO", size & 3)
+    return (Setting(control, "SIZEHI", size >> 2), low) if xlen == 64 else (low,)
 
 
 def _kvm_debug_arch(assignment: Assignment, byteorder: ByteOrder) -> bytes:
