@@ -121,6 +121,7 @@ def test_registers(gdb: Gdb, arch: str) -> None:
     assert gdb.number("$fp") == gdb.number("$s0")
     assert "[Machine]" in gdb.run("info registers priv")
     assert arch.removeprefix("riscv:").upper() in gdb.run("info registers misa")
+    assert "round to nearest" in gdb.run("info registers fcsr")
     gdb.run("set var $mscratch = 0x1234")
     assert gdb.number("$mscratch") == 0x1234
     assert gdb.run("monitor privilege") == "machine mode, addresses are physical\n"

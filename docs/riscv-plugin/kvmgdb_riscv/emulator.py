@@ -96,7 +96,7 @@ class RiscvEmulator:
     direct: Mapping[str, int] = _DIRECT
     computed: Mapping[str, ComputedRegister] = {
         "zero": _ZERO,
-        **{name: _csr(name) for name in (*FLOATING_CSRS, *CSRS)},
+        **{name: _csr(name) for name in CSRS},
     }
     jump_to_next = instructions.JAL_NEXT.to_bytes(4, "little")
     load_targets: tuple[int, ...] = tuple(_DIRECT[name] for name in (*GENERAL, *FLOATING))

@@ -26,10 +26,11 @@ FLOATING = (
 )
 """f0 to f31."""
 
-FLOATING_CSRS = {"fflags": 0x001, "frm": 0x002, "fcsr": 0x003}
-
 # Privileged architecture, "Control and Status Registers (CSRs)".
 CSRS = {
+    "fflags": 0x001,
+    "frm": 0x002,
+    "fcsr": 0x003,
     "sstatus": 0x100,
     "sie": 0x104,
     "stvec": 0x105,
@@ -54,6 +55,7 @@ CSRS = {
     "mip": 0x344,
     "mhartid": 0xF14,
 }
+FLOATING_CSRS = frozenset({"fflags", "frm", "fcsr"})
 READ_ONLY = frozenset({"misa", "mhartid"})
 
 PC_NUMBER = 32
@@ -81,18 +83,22 @@ def _cpu(xlen: int) -> Feature:
 
 
 def _fpu() -> Feature:
-    values = [
+    values = (
         Register(name, 64, _FIRST_FLOATING + i, "ieee_double", "float") for i, name in enumerate(FLOATING)
-    ]
-    control = [
-        Register(name, 32, _FIRST_CSR + number, "int", "float") for name, number in FLOATING_CSRS.items()
-    ]
-    return Feature("org.gnu.gdb.riscv.fpu", (*values, *control))
+    )
+    return Feature("org.gnu.gdb.riscv.fpu", tuple(values))
 
 
 def _csr(xlen: int) -> Feature:
-    """Asked for one by one: there are many, and most sessions want none."""
-    registers = [Register(name, xlen, _FIRST_CSR + number, "int", "system") for name, number in CSRS.items()]
+    """Asked for one by one: there are many, they are slow to read, and most sessions want none.  gdb also
+    takes the three of the floating-point unit from here.
+    """
+    registers = [
+        Register(name, 32, _FIRST_CSR + number, "int", "float")
+        if name in FLOATING_CSRS
+        else Register(name, xlen, _FIRST_CSR + number, "int", "system")
+        for name, number in CSRS.items()
+    ]
     return Feature("org.gnu.gdb.riscv.csr", tuple(registers), bulk=False)
 
 
