@@ -103,8 +103,9 @@ def _decoders(arch: str, byteorder: ByteOrderName | None) -> Decoders:
             defaults.append(plugins.arch(info, None).decoder)
         except PluginError:
             continue  # an architecture may come without an exit decoder
+    with_payload = [decoder for decoder in defaults if decoder.form.fields]
     return Decoders(
-        tuple(sorted(defaults, key=lambda d: -d.form.size)),
+        tuple(sorted(with_payload, key=lambda d: -d.form.size)),
         lambda name: plugins.resolve(name).decoder,
         arch,
         None if byteorder is None else byteorder.value,

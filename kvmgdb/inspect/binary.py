@@ -45,7 +45,8 @@ def form_of(data: bytes, decoders: Decoders) -> Form:
 
 def payload_size(data: bytes, decoders: Decoders) -> int | None:
     """Find the size of each payload in ``data``; None where it does not look like payloads."""
-    candidates = (decoders.named(decoders.given),) if decoders.decodable else decoders.defaults
+    named = (decoders.named(decoders.given),) if decoders.decodable else decoders.defaults
+    candidates = [decoder for decoder in named if decoder.form.fields]  # some exits have no payload
     for decoder in candidates:
         size = decoder.form.size
         chunks = [data[at : at + size] for at in range(0, len(data), size)]

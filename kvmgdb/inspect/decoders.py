@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from kvmgdb.arch.exits import ExitDecoder, PayloadForm
 from kvmgdb.arch.kvm_run import UNION_OFFSET, UNION_OFFSET_S390
 from kvmgdb.arch.registers import ByteOrder
-from kvmgdb.errors import PayloadError, UsageError
+from kvmgdb.errors import PayloadError, PluginError, UsageError
 from kvmgdb.inspect import foreign
 from kvmgdb.inspect.foreign import Foreign
 from kvmgdb.inspect.numbers import shown
@@ -44,7 +44,7 @@ class Decoders:
     """The decoders at hand."""
 
     defaults: tuple[ExitDecoder, ...]
-    """One for each architecture, tried in this order where nothing names one."""
+    """One for each architecture that has a payload, tried in this order where nothing names one."""
     resolve: Callable[[str], ExitDecoder]
     """By name, such as ``ppc:440``; raises UsageError."""
     given: str = ""
@@ -56,7 +56,7 @@ class Decoders:
     @property
     def decodable(self) -> bool:
         """Whether ``--arch`` names an architecture that a plugin may decode."""
-        return bool(self.given) and foreign.by_arch(self.given) is None
+        return bool(self.given) and self._stranger(self.given) is None
 
     def choose(self, raw: RawExit) -> Chosen:
         """Find the decoder and the bytes for a debug exit.
@@ -65,12 +65,22 @@ class Decoders:
             PayloadError: nobody can read it.
         """
         name = self.given or raw.arch
-        stranger = foreign.by_arch(name) if name else foreign.by_fields(tuple(raw.fields))
+        stranger = self._stranger(name) if name else foreign.by_fields(tuple(raw.fields))
         if stranger is not None:
             return _foreign(stranger, raw)
         if raw.payload is None:
             return self._by_fields(raw, name)
         return self._by_bytes(raw, raw.payload, name)
+
+    def _stranger(self, name: str) -> Foreign | None:
+        """Find a foreign architecture by its name, unless a plugin decodes it after all."""
+        stranger = foreign.by_arch(name)
+        if stranger is not None:
+            try:
+                self.named(name)
+            except (PayloadError, PluginError):
+                return stranger
+        return None
 
     def named(self, name: str) -> ExitDecoder:
         """Find a decoder by an architecture's name.
@@ -102,7 +112,7 @@ class Decoders:
         candidates = (self.named(arch),) if arch else self.defaults
         decoder = max(candidates, key=lambda d: len(_names(d.form).intersection(names)), default=None)
         known = tuple(name for name in names if decoder is not None and name in _names(decoder.form))
-        if decoder is None or not known:
+        if decoder is None or (decoder.form.fields and not known):
             wanted = "; ".join(f"{d.form.arch}: {', '.join(sorted(_names(d.form)))}" for d in candidates)
             raise PayloadError(f"{shown(', '.join(names))}: none is a field of a debug exit ({wanted})")
         in_order = (field.name for field in decoder.form.fields)
@@ -136,6 +146,8 @@ def _names(form: PayloadForm) -> set[str]:
 
 def _least(decoder: ExitDecoder) -> int:
     """Give the shortest payload to accept: one may end before its last field."""
+    if not decoder.form.fields:
+        return 0
     last = decoder.form.fields[-1]
     return last.offset if last.size == 8 else decoder.form.size
 

@@ -8,12 +8,12 @@ from typing import ClassVar
 import pytest
 
 from kvmgdb_x86 import kvm_probe
-from tests.support.guests import EVERY
+from tests.support.guests import EVERY, RISCV
 from tests.support.kvm_host import NO_EXCEPTIONS, WATCH, Need, expect
 from tests.support.machines import BACKENDS, Machine, machine
 
 
-@pytest.fixture(params=EVERY, scope="module")
+@pytest.fixture(params=(*EVERY, *RISCV), scope="module")
 def arch(request: pytest.FixtureRequest) -> str:
     """The architecture and variant."""
     name: str = request.param

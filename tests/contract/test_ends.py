@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kvmgdb.arch.stops import Signal, StopKind
-from tests.support.guests import PPC
+from tests.support.guests import PPC, RISCV
 from tests.support.machines import Machine
 
 CRASHES = [
@@ -20,6 +20,10 @@ CRASHES = [
     ("x86:16", 4, StopKind.HALT, {Signal.STOP}),
     *((arch, 1, StopKind.EXCEPTION, {Signal.ILL}) for arch in PPC),
     *((arch, 2, StopKind.EXCEPTION, {Signal.TRAP}) for arch in PPC),
+    *((arch, 1, StopKind.EXCEPTION, {Signal.ILL}) for arch in RISCV),
+    *((arch, 2, StopKind.EXCEPTION, {Signal.TRAP}) for arch in RISCV),
+    *((arch, 3, StopKind.UNMAPPED, {Signal.BUS}) for arch in RISCV),
+    *((arch, 4, StopKind.HALT, {Signal.STOP}) for arch in RISCV),
 ]
 
 REPORT = b"""counter = 1000

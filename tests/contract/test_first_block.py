@@ -6,12 +6,11 @@ import os
 
 import pytest
 
-from kvmgdb import builtin
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import StopKind
 from kvmgdb.backends.base import Backend, GuestSetup
 from kvmgdb.loader import LoadedImages
-from kvmgdb.plugins import load_plugins
+from tests.support.machines import plugins
 
 ENDLESS = {
     "x86:64": b"\x90\x90\xeb\xfc",  # nop; nop; jmp back to the first
@@ -19,15 +18,15 @@ ENDLESS = {
     "x86:16": b"\x90\x90\xeb\xfc",
     "ppc:440": bytes.fromhex("60000000 60000000 4bfffff8"),
     "ppc:750": bytes.fromhex("60000000 60000000 4bfffff8"),
+    "riscv:rv64": bytes.fromhex("0100 0100 f5bf"),  # c.nop; c.nop; c.j back to the first
 }
 ENTRY = 0x7C00
 
 
 def _guest(arch_name: str) -> Backend:
-    plugins = load_plugins(builtin)
     images = LoadedImages(((ENTRY, ENDLESS[arch_name]),), ENTRY)
-    setup = GuestSetup(plugins.resolve(arch_name), images, 1 << 20, lambda _: None, {})
-    return plugins.backends["emulator"].create(setup)
+    setup = GuestSetup(plugins().resolve(arch_name), images, 1 << 20, lambda _: None, {})
+    return plugins().backends["emulator"].create(setup)
 
 
 @pytest.mark.parametrize("arch_name", ENDLESS)

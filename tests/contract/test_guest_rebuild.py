@@ -8,30 +8,35 @@ from pathlib import Path
 
 import pytest
 
-from kvmgdb import builtin
 from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb.backends.base import GuestSetup
 from kvmgdb.loader import combine, read_image
-from kvmgdb.plugins import load_plugins
+from tests.support.machines import plugins
 
 ROOT = Path(__file__).parents[2]
 GUESTS = {
     "x86:64": ("plugins/x86/kvmgdb_x86/guests", "sample64.elf", "gcc"),
     "x86:32": ("plugins/x86/kvmgdb_x86/guests", "sample32.elf", "gcc"),
     "x86:16": ("plugins/x86/kvmgdb_x86/guests", "sample16.elf", "gcc"),
+    "riscv:rv64": ("docs/riscv-plugin/kvmgdb_riscv/guests", "sample64.elf", "riscv64-unknown-elf-gcc"),
+    "riscv:rv32": ("docs/riscv-plugin/kvmgdb_riscv/guests", "sample32.elf", "riscv64-unknown-elf-gcc"),
     "ppc:440": ("plugins/ppc/kvmgdb_ppc/guests", "sample.elf", "powerpc-linux-gnu-gcc"),
 }
 
 
 def _run(arch_name: str, image: Path) -> tuple[bytes, Stop]:
     """What the guest prints, and how it ends."""
-    plugins = load_plugins(builtin)
     printed = bytearray()
     images = combine((read_image(image, None),), None)
-    setup = GuestSetup(plugins.resolve(arch_name), images, 16 << 20, printed.append, {})
-    stop = plugins.backends["emulator"].create(setup).resume(None, fresh=True)
+    setup = GuestSetup(plugins().resolve(arch_name), images, 16 << 20, printed.append, {})
+    stop = plugins().backends["emulator"].create(setup).resume(None, fresh=True)
     assert stop is not None
     return bytes(printed), stop
+
+
+@pytest.mark.parametrize("name", ["sample.c", "machine.h", "sample.lds"])
+def test_the_program_is_the_same_for_every_architecture(name: str) -> None:
+    assert len({(ROOT / folder / name).read_text() for folder, _, _ in GUESTS.values()}) == 1
 
 
 @pytest.mark.parametrize("arch_name", GUESTS)

@@ -20,6 +20,9 @@ def test_what_is_written_is_read_back(shared: Machine, address: int, data: bytes
     assert shared.backend.read_physical(address, len(data)) == data
 
 
+JUMP_TO_ITSELF = {"x86": b"\xeb\xfe", "ppc": b"\x48\0\0\0", "riscv": b"\x01\xa0"}
+
+
 def test_the_image_is_where_its_headers_say(fresh: Machine) -> None:
     name = fresh.guest.symbol("account")
     order = fresh.arch.registers.byteorder
@@ -72,7 +75,7 @@ def test_code_that_has_run_can_be_written_over(fresh: Machine) -> None:
     deposit = fresh.guest.symbol("deposit")
     fresh.run_to(deposit)
     fresh.run_to(deposit)
-    fresh.write(deposit, {"x86": b"\xeb\xfe", "ppc": b"\x48\0\0\0"}[fresh.arch.info.name])  # jump to itself
+    fresh.write(deposit, JUMP_TO_ITSELF[fresh.arch.info.name])
     for _ in range(3):
         fresh.backend.step()
         assert fresh.backend.pc() == deposit

@@ -23,11 +23,14 @@ READ_ONLY = {
     "ppc:603e": _CLASSIC,
     "ppc:750": _CLASSIC,
     "ppc:7457": _CLASSIC,
+    "riscv:rv64": {"misa", "mhartid"},
+    "riscv:rv32": {"misa", "mhartid"},
 }
 """What may refuse to be written."""
 
 PARTLY_FIXED = {
     *("eflags", "cs", "ss", "ds", "es", "fs", "gs", "mxcsr", "msr", "fpscr"),
+    *("zero", "fflags", "frm", "fcsr"),
     *("fctrl", "fstat", "ftag", "fiseg", "fioff", "foseg", "fooff", "fop"),
 }
 """Registers with bits the processor keeps as it likes, or values it does not take."""
@@ -85,7 +88,8 @@ def test_the_guest_computes_with_what_was_written(fresh: Machine) -> None:
     if guest in ("x86:32", "x86:16"):
         fresh.write(fresh.register("esp") + 8, (1000).to_bytes(4, "little"))
     else:
-        fresh.backend.write_register("rsi" if guest == "x86:64" else "r4", 1000)
+        second = {"x86": "rsi", "ppc": "r4", "riscv": "a1"}[fresh.arch.info.name]
+        fresh.backend.write_register(second, 1000)
     fresh.run_to(fresh.guest.symbol("deposit"))
     balance = fresh.read(fresh.guest.symbol("account") + 4, 4)
     assert int.from_bytes(balance, fresh.arch.registers.byteorder) == 1100

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 
 import pytest
 
@@ -18,12 +19,12 @@ from kvmgdb.arch.stops import Stop
 from kvmgdb.backends.base import Backend, GuestSetup
 from kvmgdb.backends.memory import pieces
 from kvmgdb.loader import LoadedImages, combine, read_image
-from kvmgdb.plugins import Plugins, load_plugins
+from kvmgdb.plugins import ENTRY_POINT_GROUP, Plugins, load_plugins
 from kvmgdb_x86 import kvm_probe
 from tests.support import kvm_host
-from tests.support.guests import EVERY, X86, SampleGuest, sample
+from tests.support.guests import EVERY, RISCV, X86, SampleGuest, sample
 
-BACKENDS = {"emulator": EVERY, "kvm": X86}
+BACKENDS = {"emulator": (*EVERY, *RISCV), "kvm": X86}
 """Every backend that must keep the contract, with the variants it runs on an x86 host."""
 
 MEMORY = 16 << 20
@@ -103,7 +104,7 @@ class Machine:
 @contextmanager
 def machine(arch: str, backend: str) -> Iterator[Machine]:
     """The sample guest of ``ARCH:VARIANT`` on a backend."""
-    resolved = _plugins().resolve(arch)
+    resolved = plugins().resolve(arch)
     guest = sample(arch)
     printed = bytearray()
     images = combine((read_image(guest.elf, None),), None)
@@ -112,7 +113,7 @@ def machine(arch: str, backend: str) -> Iterator[Machine]:
             pytest.skip(kvm_host.unavailable())
         images = _without_sse(guest, images)
     setup = GuestSetup(resolved, images, MEMORY, printed.append, {})
-    created = _plugins().backends[backend].create(setup)
+    created = plugins().backends[backend].create(setup)
     try:
         yield Machine(resolved, guest, created, printed)
     finally:
@@ -135,8 +136,12 @@ def _without_sse(guest: SampleGuest, images: LoadedImages) -> LoadedImages:
 
 
 @cache
-def _plugins() -> Plugins:
-    return load_plugins(builtin, environment={})
+def plugins() -> Plugins:
+    """The installed plugins, and the one of ``docs/riscv-plugin`` as if it were."""
+    example = EntryPoint("riscv", "kvmgdb_riscv.plugin", ENTRY_POINT_GROUP)
+    installed = entry_points(group=ENTRY_POINT_GROUP)
+    others = [point for point in installed if point.name != example.name]
+    return load_plugins(builtin, [*others, example], environment={})
 
 
 @contextmanager

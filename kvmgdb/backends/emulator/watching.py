@@ -26,7 +26,6 @@ from kvmgdb.backends.base import HitTest
 from kvmgdb.backends.emulator.hooks import SharedHook, memory_hook
 from kvmgdb.backends.emulator.registers import Batch
 from kvmgdb.backends.memory import PhysicalMemory, Translate, pieces
-from kvmgdb.errors import MemoryFault
 
 WIDEST_ACCESS = 8
 
@@ -169,11 +168,12 @@ class Watching:
         self._invalidate()
 
     def _margin(self, address: int) -> list[tuple[int, int, int]]:
-        """The bytes before the watch in which an access to it can start; none where not mapped."""
-        try:
-            return list(pieces(address - (WIDEST_ACCESS - 1), WIDEST_ACCESS - 1, self._translate))
-        except MemoryFault:
-            return []
+        """The bytes before the watch in which an access to it can start: as far down as they are mapped."""
+        start = address
+        lowest = max(0, address - (WIDEST_ACCESS - 1))
+        while start > lowest and self._translate(start - 1) is not None:
+            start -= 1
+        return list(pieces(start, address - start, self._translate))
 
     def remove(self, key: WatchKey) -> None:
         """Watch it no more; its hooks stay a while."""

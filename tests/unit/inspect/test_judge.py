@@ -11,7 +11,11 @@ from kvmgdb.arch.exits import Armed, Event, Owner
 from kvmgdb.arch.kvm_run import EXIT_REASONS
 from kvmgdb.arch.trace import TraceRecord
 from kvmgdb.errors import PayloadError
-from kvmgdb.inspect.judge import Judged
+from kvmgdb.inspect.binary import form_of
+from kvmgdb.inspect.decoders import Decoders
+from kvmgdb.inspect.judge import Judged, judge
+from kvmgdb.inspect.raw import Form, RawExit
+from kvmgdb_riscv.exits import RiscvExitDecoder
 
 Judge = Callable[..., Judged]
 BRK = 0xF2000022
@@ -81,6 +85,27 @@ class TestForeign:
 
         assert (found.arch, found.values) == (name, fields)
         assert found.verdict.sentence.startswith(f"a debug exit of {name}: no plugin decodes {name}")
+
+
+class TestAPluginForOne:
+    """With a plugin, an architecture is foreign no more.  RISC-V's exits have no payload besides."""
+
+    @pytest.fixture
+    def decoders(self, decoders: Decoders) -> Decoders:
+        """What a user has who installed the plugin."""
+        return Decoders(decoders.defaults, lambda name: RiscvExitDecoder("rv64"), "riscv")
+
+    @pytest.mark.parametrize("raw", [RawExit("", payload=bytes(256)), RawExit("", fields={"pc": 1})])
+    def test_it_is_asked(self, decoders: Decoders, raw: RawExit) -> None:
+        armed = Armed(software=frozenset({0x1000}), pc=0x1000)
+
+        found = judge(raw, decoders, armed)
+
+        assert (found.arch, found.values) == ("riscv:rv64", {})
+        assert (found.verdict.event, found.verdict.owner) == (Event.SOFTWARE_BREAKPOINT, Owner.OURS)
+
+    def test_a_dump_is_no_row_of_payloads(self, decoders: Decoders) -> None:
+        assert form_of(kvm_run(4), decoders) is Form.KVM_RUN
 
 
 class TestNeighbours:

@@ -14,7 +14,8 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from typer.main import get_command
 
-from kvmgdb import builtin, plugins, policy
+from kvmgdb import builtin, hookspec, plugins, policy
+from kvmgdb.arch.identity import PLUGIN_API
 from kvmgdb.cli.main import app
 from kvmgdb.config.load import load
 from kvmgdb.config.rows import rows_of
@@ -104,8 +105,9 @@ PLACES = [
 """(page, section, the command whose options it describes)"""
 
 
-def test_there_is_a_page_for_every_command_and_one_for_the_file() -> None:
-    assert set(PAGES) == {"kvmgdb.1", "kvmgdb.yaml.5", *(f"kvmgdb-{name}.1" for name in COMMANDS)}
+def test_there_is_a_page_for_every_command_and_one_for_the_file_and_for_plugins() -> None:
+    others = {"kvmgdb.1", "kvmgdb.yaml.5", "kvmgdb-plugin.7"}
+    assert set(PAGES) == {*others, *(f"kvmgdb-{name}.1" for name in COMMANDS)}
 
 
 def test_the_first_page_names_every_command() -> None:
@@ -199,7 +201,43 @@ def test_every_variable_is_described() -> None:
         name: set(re.findall(r"^\.It Ev (KVMGDB_\w+)", page, re.MULTILINE)) for name, page in PAGES.items()
     }
     assert described["kvmgdb.yaml.5"] == {variable_of(name) for name in NAMES}
-    assert described["kvmgdb.1"] == {plugins.DISABLE_VARIABLE, plugins.TRACE_VARIABLE}
+    for name in ("kvmgdb.1", "kvmgdb-plugins.1", "kvmgdb-plugin.7"):
+        assert described[name] == {plugins.DISABLE_VARIABLE, plugins.TRACE_VARIABLE}
+
+
+# -- the plugin contract -----------------------------------------------------------------------------
+
+
+def _hooks(section: str) -> dict[str, tuple[list[str], str]]:
+    """Hook -> its arguments and the type it returns, as the page has them."""
+    found = {}
+    for item in _items(_section(PAGES["kvmgdb-plugin.7"], section)):
+        _, name, _, *arguments = item.head.split()  # Ic NAME Pq Ar ARGUMENT
+        found[name] = (arguments[1:], item.text.partition(":")[0])
+    return found
+
+
+def _hooks_of_the_contract(*, collected: bool) -> dict[str, tuple[list[str], str]]:
+    found = {}
+    for name, hook in vars(hookspec).items():
+        if name.startswith("kvmgdb_") and hook.kvmgdb_spec["firstresult"] is not collected:
+            answer = str(inspect.signature(hook).return_annotation).removesuffix(" | None")
+            answer = answer.replace("list[", "list of ").rstrip("]")
+            found[name] = (list(inspect.signature(hook).parameters), answer)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("section", "collected"), [("HOOKS ABOUT AN ARCHITECTURE", False), ("COLLECTED HOOKS", True)]
+)
+def test_the_hooks_are_those_of_the_contract(section: str, collected: bool) -> None:
+    expected = _hooks_of_the_contract(collected=collected)
+    assert expected
+    assert _hooks(section) == expected
+
+
+def test_the_contracts_number_is_told() -> None:
+    assert f".Ql api={PLUGIN_API} .\n" in _section(PAGES["kvmgdb-plugin.7"], "RULES")
 
 
 # -- the pages as pages ------------------------------------------------------------------------------

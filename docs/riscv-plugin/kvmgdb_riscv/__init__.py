@@ -1,0 +1,1 @@
+"""RISC-V guests for kvmgdb: a third party's plugin, complete."""
