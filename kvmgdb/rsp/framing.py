@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from binascii import hexlify
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_PACKET: Final = 0x40000
 """Largest payload accepted, and the PacketSize offered.
@@ -34,8 +34,7 @@ _DIGITS: Final = tuple(b"%02x" % value for value in range(256))
 _START: Final = re.compile(rb"[$+\-\x03]")
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """A whole packet, unescaped, its checksum right."""
 
     payload: bytes

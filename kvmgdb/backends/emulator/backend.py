@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
-from dataclasses import replace
 from time import perf_counter
 
 from unicorn import UcError
@@ -237,7 +236,7 @@ class EmulatorBackend(GuestState):
         stop = self._events.take_stop()
         if stop is not None:
             known = stop.kind in (StopKind.BREAKPOINT, StopKind.STEP)
-            return stop if known else replace(stop, pc=self.pc())
+            return stop if known else stop._replace(pc=self.pc())
         if self._guest_reached:
             points, self._guest_reached = self._guest_reached, []
             return self._guest.reached(points)
