@@ -15,6 +15,7 @@ from kvmgdb import builtin
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import Backend, GuestSetup
 from kvmgdb.config.resolved import ServeConfig
+from kvmgdb.debugger import Gdb, attach_hint, attach_words, attended, gdb_command
 from kvmgdb.errors import ImageError, UsageError
 from kvmgdb.guest import Guest
 from kvmgdb.loader import Image, LoadedImages, combine, read_image, variant_of
@@ -54,27 +55,30 @@ class Console:
             self._line.clear()
 
 
-def serve(config: ServeConfig, announce: Callable[[str, str], None]) -> None:
-    """Start the guest and serve it until it is over.
+def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | None = None) -> int:
+    """Start the guest and serve it until it is over; the exit status.
 
     ``announce`` is called once, when debuggers can connect, with the address and a gdb command that does.
+    With ``gdb`` that command is run here instead, the server ends when it does, and its status is ours.
 
     Raises:
         KvmgdbError: whatever stands in the way, on one line.
     """
     plugins = load_plugins(builtin)
     arch, images = choose_guest(config, plugins)
+    program, own_words = gdb_command(gdb, arch.registers.architecture) if gdb else ("", [])
     console = Console(lambda data: os.write(sys.stderr.fileno(), data))
     backend = start_backend(config, plugins, arch, images, console)
-    session = Session(
-        Guest(arch, backend),
-        config.policy,
-        plugins.monitor_commands,
-        console_flush=console.flush,
-        say=console.text,
-    )
     with ExitStack() as cleanup:
         cleanup.callback(backend.close)
+        session = Session(
+            Guest(arch, backend),
+            config.policy,
+            plugins.monitor_commands,
+            console_flush=console.flush,
+            say=console.text,
+            ends_with_debugger=gdb is not None,
+        )
         if config.trace is not None:
             trace = TraceFile(config.trace, arch.id)
             cleanup.callback(trace.close)
@@ -85,8 +89,14 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None]) -> None:
         cleanup.callback(listener.close)
         cleanup.callback(console.flush)
         cleanup.enter_context(_terminable())
-        announce(listener.address, attach_hint(arch, images, listener.address))
-        Server(session, listener, once=config.once, run=config.run).serve()
+        words = attach_words(arch, images, listener.address)
+        if gdb is None:
+            announce(listener.address, attach_hint(words))
+            Server(session, listener, once=config.once, run=config.run).serve()
+            return 0
+        debugger = cleanup.enter_context(attended([program, *words, *own_words], listener))
+        Server(session, debugger, once=config.once, run=config.run).serve()
+        return debugger.wait()
 
 
 def choose_guest(config: ServeConfig, plugins: Plugins) -> tuple[Arch, LoadedImages]:
@@ -142,31 +152,18 @@ def start_backend(
 
 
 class _terminable:  # noqa: N801 - used as a context manager, named like one
-    """SIGTERM ends the server as Ctrl-C does: sockets closed, console flushed."""
+    """SIGTERM and the terminal's end end the server as Ctrl-C does: sockets closed, console flushed."""
+
+    _NUMBERS = (signal.SIGTERM, signal.SIGHUP)
 
     def __enter__(self) -> None:
-        self._old = signal.signal(signal.SIGTERM, self._on_signal)
+        handled = [number for number in self._NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._old = {number: signal.signal(number, self._on_signal) for number in handled}
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, self._old)
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
 
     @staticmethod
     def _on_signal(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
-
-
-def attach_hint(arch: Arch, images: LoadedImages, address: str) -> str:
-    """The gdb command that attaches, for the user to copy.
-
-    The sample guests were built elsewhere: gdb is told where their sources are.  Without an ELF, gdb does
-    not know the byte order, which the target description cannot say.
-    """
-    parts = ["gdb-multiarch"]
-    if images.symbols is not None:
-        parts.append(str(images.symbols))
-        if images.symbols == arch.sample_guest:
-            parts.append(f"-ex 'directory {images.symbols.parent}'")
-    elif arch.registers.byteorder == "big":
-        parts.append("-ex 'set endian big'")
-    parts.append(f"-ex 'target remote {address.removeprefix('tcp:').removeprefix('unix:')}'")
-    return " ".join(parts)

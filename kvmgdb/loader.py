@@ -47,7 +47,7 @@ class LoadedImages:
 
     segments: tuple[tuple[int, bytes], ...]
     entry: int
-    symbols: Path | None = None
+    symbols: Image | None = None
     """The first ELF: where a debugger finds its symbols."""
 
 
@@ -132,4 +132,4 @@ def combine(images: tuple[Image, ...], entry: int | None) -> LoadedImages:
     if entry is None:
         entry = entries[0] if entries else images[0].segments[0][0]
     segments = tuple(segment for image in images for segment in image.segments)
-    return LoadedImages(segments, entry, next((image.path for image in images if image.machine), None))
+    return LoadedImages(segments, entry, next((image for image in images if image.machine), None))

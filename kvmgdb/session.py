@@ -147,6 +147,8 @@ class Session:
     """Why breakpoints were refused since the guest ran last: gdb 13 does not show the reason it is given."""
     say: Callable[[bytes], None] = lambda text: None
     """Shows the debugger's user what a breakpoint's commands print."""
+    ends_with_debugger: bool = False
+    """Whether the guest goes when the debugger does: a gdb that quits then kills it, and does not detach."""
     _machine: HitMachine = field(init=False)
     _trapped: bytes | None = None
     """The trap instruction the guest stands on since the last stop, not set by anybody here."""

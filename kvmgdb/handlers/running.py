@@ -59,8 +59,8 @@ def kill(session: Session, packet: packets.Kill) -> Close:
 
 
 def attached(session: Session, _packet: packets.Attached) -> Reply:
-    """``qAttached``: 1, so that gdb detaches (and does not kill) when its user quits."""
-    return Reply(b"0" if session.state is State.ENDED else b"1")
+    """``qAttached``: whether gdb detaches (1) or kills (0) when its user quits."""
+    return Reply(b"0" if session.state is State.ENDED or session.ends_with_debugger else b"1")
 
 
 HANDLERS = {

@@ -201,7 +201,7 @@ class TestCombine:
         assert combine((self.RAW, self.ELF), None).segments == ((0x7C00, b"boot"), (0x1000, b"code"))
 
     def test_symbols_are_the_elfs(self) -> None:
-        assert combine((self.RAW, self.ELF), None).symbols == Path("a.elf")
+        assert combine((self.RAW, self.ELF), None).symbols == self.ELF
         assert combine((self.RAW,), None).symbols is None
 
 
