@@ -107,9 +107,9 @@ def choose_guest(config: ServeConfig, plugins: Plugins) -> tuple[Arch, LoadedIma
         sample = arch.sample_guest
         if sample is None:
             raise UsageError(f"{arch.id} has no sample guest: name an image with --image")
-        images: tuple[Image, ...] = (read_image(sample, None),)
+        images: tuple[Image, ...] = (read_image(sample, None, config.memory),)
     else:
-        images = tuple(read_image(spec.path, spec.address) for spec in config.images)
+        images = tuple(read_image(spec.path, spec.address, config.memory) for spec in config.images)
     for image in images:
         if image.machine:
             arch = _arch_for(image, arch, plugins)
@@ -142,12 +142,6 @@ def start_backend(
         hint = f"; did you mean {close[0]!r}?" if close else ""
         known = ", ".join(sorted(plugins.backends))
         raise UsageError(f"there is no backend {config.backend!r}{hint} (this version has: {known})")
-    for address, data in images.segments:
-        if address + len(data) > config.memory:
-            raise ImageError(
-                f"an image reaches {address + len(data):#x}, past the guest's {config.memory:#x} bytes of "
-                "memory: give it more with --memory"
-            )
     return info.create(GuestSetup(arch, images, config.memory, console.put, config.backend_options))
 
 

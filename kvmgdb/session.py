@@ -160,8 +160,8 @@ class Session:
         self.guest.backend.hand_back = self._hand_back
         self.guest.backend.on_delivered = self._on_delivered
 
-    def move(self, trigger: Trigger) -> None:
-        """Change state.
+    def after(self, trigger: Trigger) -> State:
+        """The state a trigger leads to.
 
         Raises:
             RspError: the packet makes no sense in this state.
@@ -169,7 +169,15 @@ class Session:
         following = TRANSITIONS.get((self.state, trigger))
         if following is None:
             raise RspError(f"{trigger.value}: not possible while the guest is {self.state.value}")
-        self.state = following
+        return following
+
+    def move(self, trigger: Trigger) -> None:
+        """Change state.
+
+        Raises:
+            RspError: the packet makes no sense in this state.
+        """
+        self.state = self.after(trigger)
 
     def attach(self) -> None:
         """A new debugger: what the last one agreed on is forgotten."""

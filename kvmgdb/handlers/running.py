@@ -18,6 +18,7 @@ def resume(session: Session, packet: packets.Resume) -> Outcome:
     A signal gdb passes on has no meaning for a machine: the guest goes on without it.
     """
     if packet.address is not None:
+        session.after(Trigger.RESUME)  # a guest that cannot go on is left as it is
         session.guest.backend.write_register(session.guest.arch.registers.pc, packet.address)
     action = next((a for a in packet.actions if a.thread in (None, THREAD)), None)
     if action is None:

@@ -6,7 +6,7 @@ numbers are 512 + the SPR number.
 
 from __future__ import annotations
 
-from kvmgdb.arch.registers import Feature, FlagField, FlagsType, Register, RegisterFile
+from kvmgdb.arch.registers import Feature, FlagField, FlagsType, ModeName, Register, RegisterFile
 from kvmgdb_ppc.sprs import SPRS
 
 CORE = "org.gnu.gdb.power.core"
@@ -43,6 +43,14 @@ MSR_BOOKE = FlagsType(
 )
 
 
+_MSR_PR = 1 << 14
+
+
+def _mode(msr: int) -> str:
+    """Power ISA book III, "Machine State Register": PR."""
+    return "user mode" if msr & _MSR_PR else "supervisor mode"
+
+
 def register_file(variant: str) -> RegisterFile:
     """The register file of ``ppc:variant``."""
     features = [_core(MSR_BOOKE if variant in BOOKE else MSR_CLASSIC)]
@@ -55,6 +63,7 @@ def register_file(variant: str) -> RegisterFile:
         features=tuple(features),
         pc="pc",
         sp="r1",
+        mode=ModeName(("msr",), _mode),
         expedited=("pc", "r1", "lr"),
     )
 
