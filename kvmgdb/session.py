@@ -135,6 +135,8 @@ class Session:
     features: frozenset[str] = frozenset()
     """What gdb said it has."""
     acks: bool = True
+    lldb: bool = False
+    """Whether the debugger has said something that only LLDB says."""
     last_stop: Stop | None = None
     exits: deque[ExitRecord] = field(default_factory=lambda: deque(maxlen=EXITS_KEPT))
     exit_count: int = 0
@@ -183,15 +185,23 @@ class Session:
         """A new debugger: what the last one agreed on is forgotten."""
         self.features = frozenset()
         self.acks = True
+        self.lldb = False
         self.refusals.clear()
         self.drop_breakpoints()
         self.guest.physical = False
         if self.state is not State.ENDED:
             self.state = State.HALTED
 
+    @property
+    def error_style(self) -> replies.ErrorStyle:
+        """How this debugger takes errors."""
+        if self.lldb:
+            return replies.ErrorStyle.BOTH
+        return replies.ErrorStyle.TEXT if "error-message+" in self.features else replies.ErrorStyle.NUMBER
+
     def error_reply(self, problem: RspError) -> bytes:
-        """A refusal, with its reason where gdb can show it."""
-        return replies.error(problem, "error-message+" in self.features)
+        """A refusal, with its reason where the debugger can show it."""
+        return replies.error(problem, self.error_style)
 
     def _hand_back(self, exception: GuestException) -> bool:
         """Whether the guest's own handler gets it.  Ours are gdb's traps; other debug events go by the

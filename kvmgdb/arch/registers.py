@@ -7,7 +7,7 @@ registers``) follows from this table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -108,6 +108,12 @@ class RegisterFile:
     sp: str
     expedited: tuple[str, ...] = field(default=())
     """What a stop reply carries, so that gdb can print a frame without asking."""
+    triple: str = ""
+    """The name LLVM gives the machine, for LLDB: ``x86_64-unknown-unknown``; empty: none that LLDB needs."""
+    return_address: str = ""
+    """The link register, where there is one."""
+    dwarf: Mapping[str, int] = field(default_factory=dict)
+    """DWARF's numbers (the psABI has them) where LLDB does not know the architecture's."""
     mode: ModeName | None = None
     """For ``info threads``; None where there is nothing to tell apart."""
 

@@ -19,6 +19,9 @@ BOOKE = frozenset({"440", "e500v1", "e500v2", "e500mc"})
 WITHOUT_FPU = frozenset({"e500v1", "e500v2"})
 """Cores whose floating point works on the general registers (SPE): no f0-f31."""
 
+DWARF = {f"r{number}": number for number in range(32)} | {"cr": 64, "lr": 65, "ctr": 66}
+"""Power Architecture 32-bit ABI supplement, "DWARF Register Number Mapping"; the last as GCC has them."""
+
 
 def _bits(names: str) -> tuple[FlagField, ...]:
     """``"EE:15"`` -> a field; places count from the least significant bit, as gdb does."""
@@ -59,10 +62,13 @@ def register_file(variant: str) -> RegisterFile:
     features.append(_sprs(variant))
     return RegisterFile(
         architecture="powerpc:common",
+        triple="powerpc-unknown-unknown",
         byteorder="big",
         features=tuple(features),
         pc="pc",
         sp="r1",
+        return_address="lr",
+        dwarf=DWARF,
         mode=ModeName(("msr",), _mode),
         expedited=("pc", "r1", "lr"),
     )

@@ -121,13 +121,21 @@ def register_file(variant: str) -> RegisterFile:
     gdb cannot follow a layout that changes within a session, so it is the variant's throughout: a guest
     of ``x86:16`` or ``x86:32`` that enters long mode shows the low halves.
     """
-    return _file_64() if variant == "64" else _file_32("i8086" if variant == "16" else "i386")
+    return _file_64() if variant == "64" else _file_32(*_NAMES_32[variant])
+
+
+_NAMES_32 = {
+    "32": ("i386", "i386-unknown-unknown"),
+    "16": ("i8086", "i386-unknown-unknown-code16"),
+}
+"""Variant -> gdb's name and LLVM's."""
 
 
 def _file_64() -> RegisterFile:
     numbers = count()
     return RegisterFile(
         architecture="i386:x86-64",
+        triple="x86_64-unknown-unknown",
         byteorder="little",
         features=(
             Feature(CORE, tuple(_core(GENERAL_64, "rip", 64, numbers)), (EFLAGS,)),
@@ -142,10 +150,11 @@ def _file_64() -> RegisterFile:
     )
 
 
-def _file_32(architecture: str) -> RegisterFile:
+def _file_32(architecture: str, triple: str) -> RegisterFile:
     numbers = count()
     return RegisterFile(
         architecture=architecture,
+        triple=triple,
         byteorder="little",
         features=(
             Feature(CORE, tuple(_core(GENERAL_32, "eip", 32, numbers)), (EFLAGS,)),
