@@ -16,6 +16,7 @@ from kvmgdb import builtin
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import Backend, GuestSetup
 from kvmgdb.config.resolved import ServeConfig
+from kvmgdb.debugger import Gdb, attach_hint, attach_words, attended, gdb_command
 from kvmgdb.errors import ImageError, UsageError
 from kvmgdb.guest import Guest
 from kvmgdb.loader import Image, LoadedImages, combine, read_image, variant_of
@@ -55,27 +56,30 @@ class Console:
             self._line.clear()
 
 
-def serve(config: ServeConfig, announce: Callable[[str, str], None]) -> None:
-    """Start the guest and serve it until it is over.
+def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | None = None) -> int:
+    """Start the guest and serve it until it is over; the exit status.
 
     ``announce`` is called once, when debuggers can connect, with the address and a gdb command that does.
+    With ``gdb`` that command is run here instead, the server ends when it does, and its status is ours.
 
     Raises:
         KvmgdbError: whatever stands in the way, on one line.
     """
     plugins = load_plugins(builtin)
     arch, images = choose_guest(config, plugins)
+    program, own_words = gdb_command(gdb, arch.registers.architecture) if gdb else ("", [])
     console = Console(lambda data: os.write(sys.stderr.fileno(), data))
     backend = start_backend(config, plugins, arch, images, console)
-    session = Session(
-        Guest(arch, backend),
-        config.policy,
-        plugins.monitor_commands,
-        console_flush=console.flush,
-        say=console.text,
-    )
     with ExitStack() as cleanup:
         cleanup.callback(backend.close)
+        session = Session(
+            Guest(arch, backend),
+            config.policy,
+            plugins.monitor_commands,
+            console_flush=console.flush,
+            say=console.text,
+            ends_with_debugger=gdb is not None,
+        )
         if config.trace is not None:
             trace = TraceFile(config.trace, arch.id)
             cleanup.callback(trace.close)
@@ -86,9 +90,21 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None]) -> None:
         cleanup.callback(listener.close)
         cleanup.callback(console.flush)
         cleanup.enter_context(_interruptible())
-        announce(listener.address, attach_hint(arch, images, listener.address))
-        importlib.import_module("kvmgdb.rsp.bulk")  # takes a tenth of a second; the debugger is on its way
-        Server(session, listener, once=config.once, run=config.run).serve()
+        words = attach_words(arch, images, listener.address)
+        if gdb is None:
+            announce(listener.address, attach_hint(words))
+            _load_bulk()
+            Server(session, listener, once=config.once, run=config.run).serve()
+            return 0
+        debugger = cleanup.enter_context(attended([program, *words, *own_words], listener))
+        _load_bulk()
+        Server(session, debugger, once=config.once, run=config.run).serve()
+        return debugger.wait()
+
+
+def _load_bulk() -> None:
+    """Load what bulk transfers need: it takes a tenth of a second, and the debugger is still on its way."""
+    importlib.import_module("kvmgdb.rsp.bulk")
 
 
 def choose_guest(config: ServeConfig, plugins: Plugins) -> tuple[Arch, LoadedImages]:
@@ -99,9 +115,9 @@ def choose_guest(config: ServeConfig, plugins: Plugins) -> tuple[Arch, LoadedIma
         sample = arch.sample_guest
         if sample is None:
             raise UsageError(f"{arch.id} has no sample guest: name an image with --image")
-        images: tuple[Image, ...] = (read_image(sample, None),)
+        images: tuple[Image, ...] = (read_image(sample, None, config.memory),)
     else:
-        images = tuple(read_image(spec.path, spec.address) for spec in config.images)
+        images = tuple(read_image(spec.path, spec.address, config.memory) for spec in config.images)
     for image in images:
         if image.machine:
             arch = _arch_for(image, arch, plugins)
@@ -134,27 +150,22 @@ def start_backend(
         hint = f"; did you mean {close[0]!r}?" if close else ""
         known = ", ".join(sorted(plugins.backends))
         raise UsageError(f"there is no backend {config.backend!r}{hint} (this version has: {known})")
-    for address, data in images.segments:
-        if address + len(data) > config.memory:
-            raise ImageError(
-                f"an image reaches {address + len(data):#x}, past the guest's {config.memory:#x} bytes of "
-                "memory: give it more with --memory"
-            )
     return info.create(GuestSetup(arch, images, config.memory, console.put, config.backend_options))
 
 
 class _interruptible:  # noqa: N801 - used as a context manager, named like one
-    """Ctrl-C and SIGTERM end the server: sockets closed, console flushed.
+    """Ctrl-C, SIGTERM and the terminal's end end the server: sockets closed, console flushed.
 
-    Both raise KeyboardInterrupt, again and again until it has got out: where it strikes on the way into a
+    All raise KeyboardInterrupt, again and again until it has got out: where it strikes on the way into a
     callback of the emulator, there is nobody to pass it on, and it would be lost.
     """
 
-    _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
     _AGAIN_AFTER = 0.1
 
     def __enter__(self) -> None:
-        self._old = {number: signal.signal(number, self._on_signal) for number in self._SIGNALS}
+        handled = [number for number in self._SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._old = {number: signal.signal(number, self._on_signal) for number in handled}
 
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -164,20 +175,3 @@ class _interruptible:  # noqa: N801 - used as a context manager, named like one
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         signal.setitimer(signal.ITIMER_REAL, self._AGAIN_AFTER)
         raise KeyboardInterrupt
-
-
-def attach_hint(arch: Arch, images: LoadedImages, address: str) -> str:
-    """The gdb command that attaches, for the user to copy.
-
-    The sample guests were built elsewhere: gdb is told where their sources are.  Without an ELF, gdb does
-    not know the byte order, which the target description cannot say.
-    """
-    parts = ["gdb-multiarch"]
-    if images.symbols is not None:
-        parts.append(str(images.symbols))
-        if images.symbols == arch.sample_guest:
-            parts.append(f"-ex 'directory {images.symbols.parent}'")
-    elif arch.registers.byteorder == "big":
-        parts.append("-ex 'set endian big'")
-    parts.append(f"-ex 'target remote {address.removeprefix('tcp:').removeprefix('unix:')}'")
-    return " ".join(parts)

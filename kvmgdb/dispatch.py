@@ -7,9 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 from kvmgdb.errors import RspError
-from kvmgdb.handlers import breakpoints, memory, monitor, objects, qemu, registers, running, search, threads
+from kvmgdb.handlers import (
+    breakpoints,
+    lldb,
+    memory,
+    monitor,
+    objects,
+    qemu,
+    registers,
+    running,
+    search,
+    threads,
+)
 from kvmgdb.rsp import framing, packets, replies
 from kvmgdb.rsp.parsing import parse
+from kvmgdb.rsp.replies import ErrorStyle
 from kvmgdb.session import Outcome, Reply, Session
 
 log = logging.getLogger(__name__)
@@ -32,7 +44,7 @@ def must_reply_empty(_session: Session, _packet: packets.MustReplyEmpty) -> Repl
     return Reply(replies.EMPTY)
 
 
-_MODULES = (registers, memory, search, breakpoints, running, threads, objects, monitor, qemu)
+_MODULES = (registers, memory, search, breakpoints, running, threads, objects, monitor, qemu, lldb)
 
 OFFERED: tuple[str, ...] = ("QStartNoAckMode+", *(f for module in _MODULES for f in module.FEATURES))
 
@@ -46,7 +58,7 @@ for _module in _MODULES:
 
 
 _UNEXPLAINED = (b"Z", b"qSearch")
-"""Packets of which gdb shows no error's number: of a search it says "Pattern not found"."""
+"""Packets of which no reason is shown: of a search gdb says "Pattern not found", LLDB names the number."""
 
 
 def dispatch(session: Session, payload: bytes) -> Outcome:
@@ -57,7 +69,7 @@ def dispatch(session: Session, payload: bytes) -> Outcome:
             return Reply(replies.EMPTY)
         return HANDLERS[type(packet)](session, packet)
     except RspError as problem:
-        told = "error-message+" in session.features or not payload.startswith(_UNEXPLAINED)
+        told = session.error_style is ErrorStyle.TEXT or not payload.startswith(_UNEXPLAINED)
         log.log(
             logging.INFO if told else logging.WARNING,  # else nobody would ever see the reason
             "%s: %s",

@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import BackendInfo, Finding
+from kvmgdb.debugger import GDBS
 from kvmgdb.errors import KvmgdbError, UsageError
 from kvmgdb.plugins import Plugins
 from kvmgdb.version import __version__
 
-GDBS = ("gdb-multiarch", "gdb")
 QEMUS = ("qemu-system-x86_64", "qemu-system-ppc", "qemu-system-ppc64")
 TIMEOUT = 20
 """Seconds a program may take to say its version."""

@@ -15,6 +15,9 @@ from kvmgdb.backends.base import Backend
 from kvmgdb.backends.memory import PAGE, Translate, pieces
 from kvmgdb.errors import MemoryFault, RspError
 
+SPAN_PIECES = 1024
+"""Most pieces of translated or missing memory that are put together to one: a few milliseconds."""
+
 _STRUCT_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
@@ -133,6 +136,31 @@ class Guest:
             if not found:
                 raise
         return bytes(found)
+
+    def span(self, address: int) -> tuple[int, bool]:
+        """How many bytes from ``address`` on are alike, and whether they are memory; or as many as were
+        looked at: a page table has no end.
+        """
+        end, there = address, None
+        for _ in range(SPAN_PIECES):
+            size, is_memory = self._piece(end)
+            if there is None:
+                there = is_memory
+            if is_memory is not there:
+                break
+            end += size
+        return end - address, bool(there)
+
+    def _piece(self, address: int) -> tuple[int, bool]:
+        found = self._translate(address)
+        if found is None:
+            return PAGE - address % PAGE, False
+        regions = self.backend.regions
+        for region in regions:
+            if found.physical in region:
+                return min(found.length, region.end - found.physical), True
+        following = [r.start - found.physical for r in regions if r.start > found.physical]
+        return min([found.length, *following]), False
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write all of ``data``, or nothing.

@@ -7,7 +7,7 @@ at its physical address (``p_paddr``), as firmware and boot loaders do.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from kvmgdb.errors import ImageError
 
 ELF_MAGIC = b"\x7fELF"
 
-MAX_IMAGE = 3 << 30
-"""Largest image file read, and most memory one image takes, in bytes: as much as a guest may have."""
+MAX_MEMORY = 3 << 30
+"""Most memory a guest may have, and one image takes, in bytes."""
 
 MAX_SEGMENTS = 1024
 """Most program headers read: linkers make about a dozen, a damaged file can have 65,535 in one place."""
@@ -47,41 +47,63 @@ class LoadedImages:
 
     segments: tuple[tuple[int, bytes], ...]
     entry: int
-    symbols: Path | None = None
+    symbols: Image | None = None
     """The first ELF: where a debugger finds its symbols."""
 
 
-def read_image(path: Path, address: int | None) -> Image:
+def read_image(path: Path, address: int | None, memory: int = MAX_MEMORY) -> Image:
     """Read one image file; an ELF says where it goes, a raw file goes to ``address``.
 
+    ``memory`` is what the guest has, in bytes from address 0: an image that goes past it is not read.
+
     Raises:
-        ImageError: the file cannot be read or is damaged, a raw file has no address, an ELF has one.
+        ImageError: the file cannot be read, is damaged or too large, a raw file has no address, an ELF has
+            one.
     """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise ImageError(f"{path}: not a regular file")
-        if status.st_size > MAX_IMAGE:
-            raise ImageError(f"{path}: {status.st_size} bytes are more than a guest's memory can be")
+        with path.open("rb") as file:
+            is_elf = file.read(len(ELF_MAGIC)) == ELF_MAGIC
+    except OSError as problem:
+        raise ImageError(f"{path}: cannot be read: {problem.strerror or problem}") from problem
+    if not status.st_size:
+        raise ImageError(f"{path}: an empty file")
+    if not is_elf:
+        return _read_raw(path, address, status.st_size, memory)
+    if address is not None:
+        raise ImageError(f"{path}: an ELF file says itself where it goes: leave out @{address:#x}")
+    return _read_elf(path, memory)
+
+
+def _read_raw(path: Path, address: int | None, size: int, memory: int) -> Image:
+    if address is None:
+        raise ImageError(f"{path}: not an ELF file, so it needs an address: {path}@ADDRESS")
+    _check_fits(path, address, size, memory)
+    try:
         data = path.read_bytes()
     except OSError as problem:
         raise ImageError(f"{path}: cannot be read: {problem.strerror or problem}") from problem
-    if not data:
-        raise ImageError(f"{path}: an empty file")
-    if data.startswith(ELF_MAGIC):
-        if address is not None:
-            raise ImageError(f"{path}: an ELF file says itself where it goes: leave out @{address:#x}")
-        return _read_elf(path)
-    if address is None:
-        raise ImageError(f"{path}: not an ELF file, so it needs an address: {path}@ADDRESS")
     return Image(path, ((address, data),), None)
 
 
-def _read_elf(path: Path) -> Image:
+def _check_fits(path: Path, address: int, size: int, memory: int) -> None:
+    if address + size > memory:
+        raise ImageError(
+            f"{path}: reaches {address + size:#x}, past the guest's {memory:#x} bytes of memory: "
+            "give it more with --memory"
+        )
+
+
+def _read_elf(path: Path, memory: int) -> Image:
     try:
         with path.open("rb") as file:
             elf = ELFFile(file)
-            image = Image(path, tuple(_loads(elf)), elf["e_entry"], elf["e_machine"], elf.elfclass)
+            segments = tuple(_loads(elf, lambda address, size: _check_fits(path, address, size, memory)))
+            image = Image(path, segments, elf["e_entry"], elf["e_machine"], elf.elfclass)
+    except ImageError:
+        raise
     except (ELFError, OSError, ValueError, OverflowError, UnicodeError, KeyError, AttributeError) as problem:
         raise ImageError(f"{path}: a damaged ELF file: {problem}") from problem
     except Exception as problem:  # pyelftools lets the parser's own errors through
@@ -91,8 +113,10 @@ def _read_elf(path: Path) -> Image:
     return image
 
 
-def _loads(elf: ELFFile) -> Iterator[tuple[int, bytes]]:
+def _loads(elf: ELFFile, check: Callable[[int, int], None]) -> Iterator[tuple[int, bytes]]:
     """The segments to load, the zeros at their ends included; ELFError where they cannot be.
+
+    ``check`` is asked about an address and a size before as much memory is filled.
 
     Only the program headers are read: what else a file is made of may be damaged or stripped.
     """
@@ -106,8 +130,9 @@ def _loads(elf: ELFFile) -> Iterator[tuple[int, bytes]]:
             continue
         in_file, in_memory = header["p_filesz"], header["p_memsz"]
         total += in_memory
-        if in_file > in_memory or total > MAX_IMAGE:
+        if in_file > in_memory or total > MAX_MEMORY:
             raise ELFError(f"a segment of {in_file} bytes in the file and {in_memory} in memory")
+        check(header["p_paddr"], in_memory)
         elf.stream.seek(header["p_offset"])
         data = elf.stream.read(in_file)
         if len(data) < in_file:
@@ -132,4 +157,4 @@ def combine(images: tuple[Image, ...], entry: int | None) -> LoadedImages:
     if entry is None:
         entry = entries[0] if entries else images[0].segments[0][0]
     segments = tuple(segment for image in images for segment in image.segments)
-    return LoadedImages(segments, entry, next((image.path for image in images if image.machine), None))
+    return LoadedImages(segments, entry, next((image for image in images if image.machine), None))

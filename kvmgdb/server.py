@@ -116,7 +116,8 @@ class Conversation:
     def _on_event(self, event: framing.Event) -> Leave | None:
         match event:
             case framing.Packet(payload):
-                return self._on_packet(payload)
+                if not self._is_sent_again(event):
+                    return self._on_packet(payload)
             case framing.BadPacket(reason):
                 self._on_bad_packet(reason)
             case framing.Ack(ok=False) if self._session.acks:
@@ -126,6 +127,12 @@ class Conversation:
             case _:
                 pass  # an ack that says all is well
         return None
+
+    def _is_sent_again(self, packet: framing.Packet) -> bool:
+        """Whether the same packet comes right behind: a debugger that has waited for the acknowledgement of
+        the first in vain, as for a server that took long to start, takes one answer.
+        """
+        return self._session.acks and bool(self._events) and self._events[0] == packet
 
     def _on_bad_packet(self, reason: str) -> None:
         log.warning("a packet was refused: %s", reason)

@@ -135,6 +135,8 @@ class Session:
     features: frozenset[str] = frozenset()
     """What gdb said it has."""
     acks: bool = True
+    lldb: bool = False
+    """Whether the debugger has said something that only LLDB says."""
     last_stop: Stop | None = None
     exits: deque[ExitRecord] = field(default_factory=lambda: deque(maxlen=EXITS_KEPT))
     exit_count: int = 0
@@ -147,6 +149,8 @@ class Session:
     """Why breakpoints were refused since the guest ran last: gdb 13 does not show the reason it is given."""
     say: Callable[[bytes], None] = lambda text: None
     """Shows the debugger's user what a breakpoint's commands print."""
+    ends_with_debugger: bool = False
+    """Whether the guest goes when the debugger does: a gdb that quits then kills it, and does not detach."""
     _machine: HitMachine = field(init=False)
     _trapped: bytes | None = None
     """The trap instruction the guest stands on since the last stop, not set by anybody here."""
@@ -158,8 +162,8 @@ class Session:
         self.guest.backend.hand_back = self._hand_back
         self.guest.backend.on_delivered = self._on_delivered
 
-    def move(self, trigger: Trigger) -> None:
-        """Change state.
+    def after(self, trigger: Trigger) -> State:
+        """The state a trigger leads to.
 
         Raises:
             RspError: the packet makes no sense in this state.
@@ -167,21 +171,37 @@ class Session:
         following = TRANSITIONS.get((self.state, trigger))
         if following is None:
             raise RspError(f"{trigger.value}: not possible while the guest is {self.state.value}")
-        self.state = following
+        return following
+
+    def move(self, trigger: Trigger) -> None:
+        """Change state.
+
+        Raises:
+            RspError: the packet makes no sense in this state.
+        """
+        self.state = self.after(trigger)
 
     def attach(self) -> None:
         """A new debugger: what the last one agreed on is forgotten."""
         self.features = frozenset()
         self.acks = True
+        self.lldb = False
         self.refusals.clear()
         self.drop_breakpoints()
         self.guest.physical = False
         if self.state is not State.ENDED:
             self.state = State.HALTED
 
+    @property
+    def error_style(self) -> replies.ErrorStyle:
+        """How this debugger takes errors."""
+        if self.lldb:
+            return replies.ErrorStyle.BOTH
+        return replies.ErrorStyle.TEXT if "error-message+" in self.features else replies.ErrorStyle.NUMBER
+
     def error_reply(self, problem: RspError) -> bytes:
-        """A refusal, with its reason where gdb can show it."""
-        return replies.error(problem, "error-message+" in self.features)
+        """A refusal, with its reason where the debugger can show it."""
+        return replies.error(problem, self.error_style)
 
     def _hand_back(self, exception: GuestException) -> bool:
         """Whether the guest's own handler gets it.  Ours are gdb's traps; other debug events go by the

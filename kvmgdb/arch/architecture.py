@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,10 @@ class Arch:
     id: ArchId
     info: ArchInfo
     _hooks: Any = field(repr=False)
+
+    def as_variant(self, variant: str) -> Arch:
+        """The same architecture as another of its variants."""
+        return replace(self, id=replace(self.id, variant=variant))
 
     def _require(self, hook: str, what: str) -> Any:
         answer = self._ask(hook)

@@ -7,7 +7,7 @@ registers``) follows from this table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -86,6 +86,16 @@ class Feature:
     registers must be numbered below all others."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModeName:
+    """How people call the state a processor is in: ``long mode, ring 0``."""
+
+    registers: tuple[str, ...]
+    """What it depends on."""
+    of: Callable[..., str]
+    """Their values, in that order -> the name."""
+
+
 @dataclass(frozen=True)
 class RegisterFile:
     """All registers of one machine, in gdb's order."""
@@ -98,6 +108,14 @@ class RegisterFile:
     sp: str
     expedited: tuple[str, ...] = field(default=())
     """What a stop reply carries, so that gdb can print a frame without asking."""
+    triple: str = ""
+    """The name LLVM gives the machine, for LLDB: ``x86_64-unknown-unknown``; empty: none that LLDB needs."""
+    return_address: str = ""
+    """The link register, where there is one."""
+    dwarf: Mapping[str, int] = field(default_factory=dict)
+    """DWARF's numbers (the psABI has them) where LLDB does not know the architecture's."""
+    mode: ModeName | None = None
+    """For ``info threads``; None where there is nothing to tell apart."""
 
     def __iter__(self) -> Iterator[Register]:
         return iter(self.by_number.values())

@@ -48,6 +48,13 @@ def serve(
     trace: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write every exit and decision as JSON lines.")
     ] = None,
+    gdb: Annotated[
+        bool, typer.Option("--gdb", help="Start gdb in this terminal, attached; the server ends with it.")
+    ] = False,
+    gdb_command: Annotated[
+        str | None,
+        typer.Option(metavar="COMMAND", help="The gdb to start, with arguments of its own; implies --gdb."),
+    ] = None,
 ) -> None:
     """Start a guest and serve it to a debugger.
 
@@ -55,6 +62,7 @@ def serve(
     """
     from kvmgdb import app
     from kvmgdb.config.load import load
+    from kvmgdb.debugger import Gdb, private_listener
 
     flags = {
         "arch": arch, "backend": backend, "image": image, "entry": entry, "memory": memory, "listen": listen,
@@ -63,7 +71,11 @@ def serve(
     }  # fmt: skip
     given = {name: value for name, value in flags.items() if value not in (None, [])}
     loaded = load(config, os.environ, given, set_ or [])
-    app.serve(loaded.config, _announce)
+    if not gdb and gdb_command is None:
+        app.serve(loaded.config, _announce)
+        return
+    with private_listener(loaded) as config_for_gdb:
+        raise typer.Exit(app.serve(config_for_gdb, _announce, Gdb(gdb_command or "")))
 
 
 def _announce(address: str, hint: str) -> None:

@@ -9,22 +9,26 @@ from kvmgdb.session import Reply, Session, Trigger
 
 
 def run(session: Session, packet: packets.Monitor) -> Reply:
-    """``qRcmd``: gdb shows the text, or an error."""
-    name, _, rest = packet.command.partition(" ")
+    """``qRcmd``: the text is the reply; LLDB shows only what comes before it."""
+    text = _output(session, packet.command) + "\n"
+    if session.lldb:
+        session.say(text.encode("utf-8", "replace"))
+        return Reply(replies.OK)
+    return Reply(replies.hex_text(text))
+
+
+def _output(session: Session, line: str) -> str:
+    name, _, rest = line.partition(" ")
     command = session.monitor_commands.get(name or "help")
     if command is None:
         matches = [known for known in session.monitor_commands if known.startswith(name)]
         if len(matches) != 1:
-            return _text(f"unknown command {name!r}: try `monitor help`")
+            return f"unknown command {name!r}: try `monitor help`"
         command = session.monitor_commands[matches[0]]
     try:
-        return _text(command.run(session, rest.strip()))
+        return command.run(session, rest.strip())
     except RspError as problem:
-        return _text(f"{command.name}: {problem.text}")
-
-
-def _text(text: str) -> Reply:
-    return Reply(replies.hex_text(text + "\n"))
+        return f"{command.name}: {problem.text}"
 
 
 def _help(session: Session, _rest: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from kvmgdb.arch.target_xml import target_xml
 from kvmgdb.errors import RspError
+from kvmgdb.handlers.threads import NAME, described
 from kvmgdb.rsp import packets, replies
 from kvmgdb.session import THREAD, Reply, Session
 
@@ -34,10 +35,11 @@ def memory_map(session: Session, _annex: str) -> bytes:
     ).encode("ascii")
 
 
-def threads(_session: Session, _annex: str) -> bytes:
-    """The processors as threads."""
+def threads(session: Session, _annex: str) -> bytes:
+    """The processors as threads, each with its mode."""
     return (
-        f'<?xml version="1.0"?>\n<threads><thread id="{THREAD:x}" core="0" name="cpu0"/></threads>\n'
+        f'<?xml version="1.0"?>\n<threads><thread id="{THREAD:x}" core="0" name="{NAME}">'
+        f"{described(session)}</thread></threads>\n"
     ).encode("ascii")
 
 

@@ -18,6 +18,7 @@ def resume(session: Session, packet: packets.Resume) -> Outcome:
     A signal gdb passes on has no meaning for a machine: the guest goes on without it.
     """
     if packet.address is not None:
+        session.after(Trigger.RESUME)  # a guest that cannot go on is left as it is
         session.guest.backend.write_register(session.guest.arch.registers.pc, packet.address)
     for action in packet.actions:
         if action.thread is None or action.thread == THREAD:
@@ -63,8 +64,8 @@ def kill(session: Session, packet: packets.Kill) -> Close:
 
 
 def attached(session: Session, _packet: packets.Attached) -> Reply:
-    """``qAttached``: 1, so that gdb detaches (and does not kill) when its user quits."""
-    return Reply(b"0" if session.state is State.ENDED else b"1")
+    """``qAttached``: whether gdb detaches (1) or kills (0) when its user quits."""
+    return Reply(b"0" if session.state is State.ENDED or session.ends_with_debugger else b"1")
 
 
 HANDLERS = {

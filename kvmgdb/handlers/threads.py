@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from kvmgdb.arch.stops import StopKind
 from kvmgdb.errors import RspError
 from kvmgdb.rsp import packets, replies
 from kvmgdb.session import THREAD, Reply, Session
+
+NAME = "vCPU 0"
+"""The one processor's."""
 
 
 def thread_list(_session: Session, packet: packets.ThreadList) -> Reply:
@@ -34,10 +38,21 @@ def alive(_session: Session, packet: packets.ThreadAlive) -> Reply:
     return Reply(replies.OK)
 
 
+def described(session: Session) -> str:
+    """The processor's architecture and mode, and whether it waits for an interrupt."""
+    words = [str(session.guest.arch.id)]
+    mode = session.guest.arch.registers.mode
+    if mode is not None:
+        words.append(mode.of(*session.guest.backend.read_registers(mode.registers)))
+    if session.last_stop is not None and session.last_stop.kind is StopKind.HALT:
+        words.append("halted until an interrupt")
+    return ", ".join(words)
+
+
 def extra(session: Session, packet: packets.ThreadExtra) -> Reply:
-    """``qThreadExtraInfo``: what ``info threads`` shows behind the number."""
+    """``qThreadExtraInfo``: what ``info threads`` shows behind the name."""
     _check(packet.thread)
-    return Reply(replies.hex_text(f"cpu0 ({session.guest.arch.id}, {session.state.value})"))
+    return Reply(replies.hex_text(f"{NAME}: {described(session)}"))
 
 
 HANDLERS = {

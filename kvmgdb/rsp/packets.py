@@ -233,10 +233,29 @@ class StepFlags:
     value: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HostInfo:
+    """``qHostInfo`` and ``qProcessInfo``, LLDB's: which processor this is."""
+
+    process: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRegion:
+    """``qMemoryRegionInfo:addr``, LLDB's: how far there is memory from an address on, or none."""
+
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnableErrorStrings:
+    """``QEnableErrorStrings``, LLDB's: it shows the reason of an error."""
+
+
 PacketValue = (
     HaltReason | ReadRegisters | WriteRegisters | ReadRegister | WriteRegister | ReadMemory
     | WriteMemory | SearchMemory | ChecksumMemory | InsertBreakpoint | RemoveBreakpoint | Resume
     | ResumeOffer | Detach | Kill | Supported | StartNoAckMode | ReadObject | ThreadList | ThreadExtra
     | CurrentThread | SelectThread | ThreadAlive | Attached | MustReplyEmpty | Monitor | PhysicalMemory
-    | StepFlags
+    | StepFlags | HostInfo | MemoryRegion | EnableErrorStrings
 )  # fmt: skip

@@ -20,9 +20,12 @@ from kvmgdb.rsp.packets import (
     ChecksumMemory,
     CurrentThread,
     Detach,
+    EnableErrorStrings,
     HaltReason,
+    HostInfo,
     InsertBreakpoint,
     Kill,
+    MemoryRegion,
     Monitor,
     MustReplyEmpty,
     PacketValue,
@@ -238,6 +241,10 @@ _NAMED: dict[bytes, Parser] = {
     b"qqemu.sstepbits": lambda _: StepFlags(query="bits"),
     b"qqemu.sstep": lambda _: StepFlags(query="value"),
     b"Qqemu.sstep=": lambda rest: StepFlags(value=_hex(rest, "step flags")),
+    b"qHostInfo": lambda _: HostInfo(process=False),
+    b"qProcessInfo": lambda _: HostInfo(process=True),
+    b"qMemoryRegionInfo:": lambda rest: MemoryRegion(_hex(rest, "address")),
+    b"QEnableErrorStrings": lambda _: EnableErrorStrings(),
 }
 """Packets with a name.  A name that ends in punctuation takes the rest; one that does not may be
 followed by ``:`` or ``;`` and arguments."""

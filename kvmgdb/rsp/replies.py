@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final
 
 from kvmgdb.arch.stops import Signal
@@ -13,11 +14,22 @@ EMPTY: Final = b""
 """The answer to what the stub does not know or does not offer."""
 
 
-def error(problem: RspError, with_text: bool) -> bytes:
-    """``E.text`` for a gdb that understands it (feature ``error-message+``), else ``E nn``."""
-    if not with_text:
-        return b"E%02x" % (problem.number & 0xFF)
-    return b"E." + escape(problem.text.encode("utf-8"))
+class ErrorStyle(Enum):
+    """How a debugger takes an error."""
+
+    NUMBER = "number"
+    TEXT = "text"
+    """``E.text``: gdb's feature ``error-message+``."""
+    BOTH = "both"
+    """``E nn;text in hex``: LLDB's ``QEnableErrorStrings``."""
+
+
+def error(problem: RspError, style: ErrorStyle) -> bytes:
+    """``E nn``, with the reason where the debugger can show it."""
+    if style is ErrorStyle.TEXT:
+        return b"E." + escape(problem.text.encode("utf-8"))
+    number = b"E%02x" % (problem.number & 0xFF)
+    return number + b";" + hex_text(problem.text) if style is ErrorStyle.BOTH else number
 
 
 def hex_text(text: str) -> bytes:

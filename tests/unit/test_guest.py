@@ -167,3 +167,14 @@ class TestMemory:
         guest.write_memory(virtual, b"wxyz")
         guest.physical = True
         assert guest.read_memory(page + virtual % 0x1000, 2) == b"wx"
+
+
+@pytest.mark.parametrize("arch", EVERY)
+def test_what_is_mapped_at_the_start_is_the_start_states(arch: str) -> None:
+    """A backend may have run code of its own before, with other translations."""
+    backend = start(arch).guest.backend
+    before = backend.translate(0)
+    name = "r0" if arch.startswith("ppc") else "eflags"
+    backend.write_register(name, *backend.read_registers([name]))  # what is mapped is looked up anew
+
+    assert backend.translate(0) == before

@@ -121,14 +121,30 @@ class TestRefused:
         with pytest.raises(ImageError, match="an empty file"):
             read_image(put(b""), 0x1000)
 
-    def test_a_file_larger_than_memory_can_be(self, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(loader, "MAX_IMAGE", 10)
+    def test_a_raw_image_that_goes_past_the_guests_memory(self, put: Put) -> None:
+        path = put(bytes(11))
 
-        with pytest.raises(ImageError, match="11 bytes are more than a guest's memory can be"):
-            read_image(put(bytes(11)), 0)
+        assert read_image(path, 0x1000, 0x100B).segments
+        with pytest.raises(ImageError, match="image: reaches 0x100c, past the guest's 0x100b bytes"):
+            read_image(path, 0x1001, 0x100B)
+
+    def test_a_segment_that_goes_past_the_guests_memory(self, put: Put) -> None:
+        """As the guest's memory is checked first, this takes no gigabyte to find out."""
+        path = put(elf((PT_LOAD, 0x1000, b"code", 1 << 30)))
+
+        with pytest.raises(ImageError, match="image: reaches 0x40001000, past the guest's 0x1000000 bytes"):
+            read_image(path, None, 16 << 20)
+
+    def test_a_file_larger_than_any_memory_is_not_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "image"
+        with path.open("wb") as file:
+            file.truncate(1 << 40)
+
+        with pytest.raises(ImageError, match="past the guest's 0xc0000000 bytes"):
+            read_image(path, 0)
 
     @pytest.mark.parametrize(
-        "size", [loader.MAX_IMAGE, loader.MAX_IMAGE + 1, 1 << 40, (1 << 64) - 1], ids=hex
+        "size", [loader.MAX_MEMORY, loader.MAX_MEMORY + 1, 1 << 40, (1 << 64) - 1], ids=hex
     )
     def test_a_segment_larger_than_memory_can_be(self, put: Put, size: int) -> None:
         """It is not left out silently, and no memory is taken to find out."""
@@ -167,15 +183,12 @@ _CHANGES = st.dictionaries(st.integers(0, len(_SMALL) - 1), st.integers(0, 255),
 @example({4: 1}, len(_SMALL))  # 32 bits
 @example({5: 2}, len(_SMALL))  # big-endian
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_damaged_elf_is_loaded_or_told_wrong(
-    put: Put, monkeypatch: pytest.MonkeyPatch, changes: dict[int, int], length: int
-) -> None:
-    monkeypatch.setattr(loader, "MAX_IMAGE", 1 << 20)  # a changed size must not take gigabytes here
+def test_a_damaged_elf_is_loaded_or_told_wrong(put: Put, changes: dict[int, int], length: int) -> None:
     data = bytearray(_SMALL)
     for place, byte in changes.items():
         data[place] = byte
     try:
-        image = read_image(put(bytes(data[:length])), None)
+        image = read_image(put(bytes(data[:length])), None, 1 << 20)
     except ImageError as refused:
         message = str(refused)
         assert "\n" not in message
@@ -201,7 +214,7 @@ class TestCombine:
         assert combine((self.RAW, self.ELF), None).segments == ((0x7C00, b"boot"), (0x1000, b"code"))
 
     def test_symbols_are_the_elfs(self) -> None:
-        assert combine((self.RAW, self.ELF), None).symbols == Path("a.elf")
+        assert combine((self.RAW, self.ELF), None).symbols == self.ELF
         assert combine((self.RAW,), None).symbols is None
 
 

@@ -57,6 +57,12 @@ class TestAcks:
 
         assert connection.sent == b"+" + packet("QC1") + packet("QC1")
 
+    def test_one_that_was_sent_again_for_want_of_one_is_answered_once(self, x86_session: Session) -> None:
+        """gdb asks the server it has started every two seconds, and reads all it says only then."""
+        connection, _ = talk(x86_session, 3 * packet("qC") + packet("T1"))
+
+        assert connection.sent == b"+" + packet("QC1") + b"+" + OK
+
     def test_without_acks_there_is_none_from_the_next_packet_on(self, x86_session: Session) -> None:
         connection, _ = talk(x86_session, NO_ACKS, b"+", packet("qC"))
 

@@ -76,6 +76,7 @@ class EmulatorBackend(GuestState):
         for address, data in self._images.segments:
             self._memory.write(address, data)
         self._port.reset(self._engine, self._start_state, self._memory.write)
+        self.forget()  # what was mapped where the blocks were executed
         for (kind, address, length), test in self._inserted.items():
             self._arm(kind, address, length, test)
 

@@ -6,7 +6,7 @@ numbers are 512 + the SPR number.
 
 from __future__ import annotations
 
-from kvmgdb.arch.registers import Feature, FlagField, FlagsType, Register, RegisterFile
+from kvmgdb.arch.registers import Feature, FlagField, FlagsType, ModeName, Register, RegisterFile
 from kvmgdb_ppc.sprs import SPRS
 
 CORE = "org.gnu.gdb.power.core"
@@ -18,6 +18,9 @@ SPR_NUMBER = 512
 BOOKE = frozenset({"440", "e500v1", "e500v2", "e500mc"})
 WITHOUT_FPU = frozenset({"e500v1", "e500v2"})
 """Cores whose floating point works on the general registers (SPE): no f0-f31."""
+
+DWARF = {f"r{number}": number for number in range(32)} | {"cr": 64, "lr": 65, "ctr": 66}
+"""Power Architecture 32-bit ABI supplement, "DWARF Register Number Mapping"; the last as GCC has them."""
 
 
 def _bits(names: str) -> tuple[FlagField, ...]:
@@ -43,6 +46,14 @@ MSR_BOOKE = FlagsType(
 )
 
 
+_MSR_PR = 1 << 14
+
+
+def _mode(msr: int) -> str:
+    """Power ISA book III, "Machine State Register": PR."""
+    return "user mode" if msr & _MSR_PR else "supervisor mode"
+
+
 def register_file(variant: str) -> RegisterFile:
     """The register file of ``ppc:variant``."""
     features = [_core(MSR_BOOKE if variant in BOOKE else MSR_CLASSIC)]
@@ -51,10 +62,14 @@ def register_file(variant: str) -> RegisterFile:
     features.append(_sprs(variant))
     return RegisterFile(
         architecture="powerpc:common",
+        triple="powerpc-unknown-unknown",
         byteorder="big",
         features=tuple(features),
         pc="pc",
         sp="r1",
+        return_address="lr",
+        dwarf=DWARF,
+        mode=ModeName(("msr",), _mode),
         expedited=("pc", "r1", "lr"),
     )
 

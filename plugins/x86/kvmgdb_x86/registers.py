@@ -14,6 +14,7 @@ from kvmgdb.arch.registers import (
     Feature,
     FlagField,
     FlagsType,
+    ModeName,
     Register,
     RegisterFile,
     RegisterType,
@@ -72,6 +73,9 @@ _DR7 = (
     "RW0:16-17 LEN0:18-19 RW1:20-21 LEN1:22-23 RW2:24-25 LEN2:26-27 RW3:28-29 LEN3:30-31"
 )
 
+MSRS = frozenset({"efer", "k_gs_base", "star", "lstar", "sfmask", "pat"})
+"""64 bits in every mode (SDM vol. 4, "Model-Specific Registers")."""
+
 _VECTOR_TYPES: tuple[RegisterType, ...] = (
     VectorType("v4f", "ieee_single", 4),
     VectorType("v2d", "ieee_double", 2),
@@ -94,19 +98,44 @@ _VECTOR_TYPES: tuple[RegisterType, ...] = (
 )
 
 
+_CR0_PE, _EFER_LMA, _EFLAGS_VM = 1 << 0, 1 << 10, 1 << 17
+
+
+def _mode(cr0: int, efer: int, eflags: int, cs: int) -> str:
+    """The processor's mode (SDM vol. 3, "Modes of Operation") and privilege level."""
+    if not cr0 & _CR0_PE:
+        return "real mode"
+    if efer & _EFER_LMA:
+        return f"long mode, ring {cs & 3}"
+    if eflags & _EFLAGS_VM:
+        return "virtual-8086 mode"
+    return f"protected mode, ring {cs & 3}"
+
+
+MODE = ModeName(("cr0", "efer", "eflags", "cs"), _mode)
+
+
 def register_file(variant: str) -> RegisterFile:
     """The register file of ``x86:variant``.
 
     gdb cannot follow a layout that changes within a session, so it is the variant's throughout: a guest
     of ``x86:16`` or ``x86:32`` that enters long mode shows the low halves.
     """
-    return _file_64() if variant == "64" else _file_32("i8086" if variant == "16" else "i386")
+    return _file_64() if variant == "64" else _file_32(*_NAMES_32[variant])
+
+
+_NAMES_32 = {
+    "32": ("i386", "i386-unknown-unknown"),
+    "16": ("i8086", "i386-unknown-unknown-code16"),
+}
+"""Variant -> gdb's name and LLVM's."""
 
 
 def _file_64() -> RegisterFile:
     numbers = count()
     return RegisterFile(
         architecture="i386:x86-64",
+        triple="x86_64-unknown-unknown",
         byteorder="little",
         features=(
             Feature(CORE, tuple(_core(GENERAL_64, "rip", 64, numbers)), (EFLAGS,)),
@@ -116,14 +145,16 @@ def _file_64() -> RegisterFile:
         ),
         pc="rip",
         sp="rsp",
+        mode=MODE,
         expedited=("rbp", "rsp", "rip", "eflags"),
     )
 
 
-def _file_32(architecture: str) -> RegisterFile:
+def _file_32(architecture: str, triple: str) -> RegisterFile:
     numbers = count()
     return RegisterFile(
         architecture=architecture,
+        triple=triple,
         byteorder="little",
         features=(
             Feature(CORE, tuple(_core(GENERAL_32, "eip", 32, numbers)), (EFLAGS,)),
@@ -132,6 +163,7 @@ def _file_32(architecture: str) -> RegisterFile:
         ),
         pc="eip",
         sp="esp",
+        mode=MODE,
         expedited=("esp", "ebp", "eip", "eflags"),
     )
 
@@ -164,7 +196,7 @@ def _system(names: Iterable[str], bits: int, numbers: Iterator[int]) -> Iterator
 def _system_feature(bits: int, numbers: Iterator[int]) -> Feature:
     """Everything a program does not see.  ``fs_base`` and ``gs_base`` are gdb's own on 64 bits only."""
     flags = {
-        name: FlagsType(f"{name}_flags", bits // 8, _bits(fields))
+        name: FlagsType(f"{name}_flags", (64 if name in MSRS else bits) // 8, _bits(fields))
         for name, fields in (("cr0", _CR0), ("cr4", _CR4), ("efer", _EFER), ("dr6", _DR6), ("dr7", _DR7))
     }
     bases = ("cs_base", "ss_base", "ds_base", "es_base") + (() if bits == 64 else ("fs_base", "gs_base"))
@@ -173,8 +205,9 @@ def _system_feature(bits: int, numbers: Iterator[int]) -> Feature:
         "cr0", "cr2", "cr3", "cr4", "cr8", "efer", "dr0", "dr1", "dr2", "dr3", "dr6", "dr7",
         "k_gs_base", "star", "lstar", "sfmask", "pat",
     )  # fmt: skip
+    sizes = {name: 64 if name in MSRS else bits for name in plain}
     registers = tuple(
-        Register(name, bits, next(numbers), flags[name].id if name in flags else f"int{bits}", "system")
-        for name in plain
+        Register(name, size, next(numbers), flags[name].id if name in flags else f"int{size}", "system")
+        for name, size in sizes.items()
     )
     return Feature(SYSTEM, registers, tuple(flags.values()), bulk=False)

@@ -50,10 +50,13 @@ def test_a_whole_description() -> None:
                     UnionType("vec", (("four", "v4"), ("whole", "uint128"))),
                 ),
             ),
+            Feature("core", (Register("r1", 32, 1, "data_ptr"), Register("lr", 32, 67, "code_ptr"))),
             Feature("system", (Register("dbsr", 32, 816, "flags", "system"),), bulk=False),
         ),
         pc="pc",
-        sp="pc",
+        sp="r1",
+        return_address="lr",
+        dwarf={"r1": 1, "lr": 65},
     )
 
     assert target_xml(registers) == (
@@ -71,8 +74,14 @@ def test_a_whole_description() -> None:
         '  <field name="four" type="v4"/>\n'
         '  <field name="whole" type="uint128"/>\n'
         "</union>\n"
-        '<reg name="pc" bitsize="32" type="code_ptr" regnum="64" group="general"/>\n'
+        '<reg name="pc" bitsize="32" type="code_ptr" regnum="64" group="general" generic="pc"/>\n'
         '<reg name="v0" bitsize="128" type="vec" regnum="70" group="vector"/>\n'
+        "</feature>\n"
+        '<feature name="core">\n'
+        '<reg name="r1" bitsize="32" type="data_ptr" regnum="1" group="general"'
+        ' generic="sp" dwarf_regnum="1" ehframe_regnum="1"/>\n'
+        '<reg name="lr" bitsize="32" type="code_ptr" regnum="67" group="general"'
+        ' generic="ra" dwarf_regnum="65" ehframe_regnum="65"/>\n'
         "</feature>\n"
         '<feature name="system">\n'
         '<reg name="dbsr" bitsize="32" type="flags" regnum="816" group="system" save-restore="no"/>\n'

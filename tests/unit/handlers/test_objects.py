@@ -50,7 +50,9 @@ def test_all_addresses_may_be_memory(request: pytest.FixtureRequest, arch: str, 
 def test_the_processors(x86_session: Session) -> None:
     document = ElementTree.fromstring(read(x86_session, "threads"))  # noqa: S314 - we made it ourselves
 
-    assert [thread.attrib for thread in document] == [{"id": "1", "core": "0", "name": "cpu0"}]
+    [thread] = document
+    assert thread.attrib == {"id": "1", "core": "0", "name": "vCPU 0"}
+    assert thread.text == "x86:64, long mode, ring 0"
 
 
 def test_an_object_that_does_not_exist_gets_the_empty_reply(x86_session: Session) -> None:

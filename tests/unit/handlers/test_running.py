@@ -52,11 +52,13 @@ def test_the_old_packets_may_say_where(session: Session, packet: bytes) -> None:
     assert session.guest.backend.pc() == second
 
 
-@pytest.mark.parametrize("packet", [b"vCont;c", b"vCont;s", b"c", b"s"])
+@pytest.mark.parametrize("packet", [b"vCont;c", b"vCont;s", b"c", b"s", b"c1000", b"S05;1000"])
 def test_a_guest_that_is_over_cannot_be_resumed(session: Session, packet: bytes) -> None:
     ask(session, b"vCont;c")
+    pc = session.guest.backend.pc()
 
     assert error_text(session, packet) == "resume: not possible while the guest is ended"
+    assert session.guest.backend.pc() == pc
 
 
 def test_detaching_takes_the_breakpoints_out(session: Session) -> None:

@@ -65,3 +65,11 @@ def test_the_msr_has_its_familys_bits(variant: str, places: dict[str, int]) -> N
     found = {f.name: f.start for f in flags.fields}
 
     assert {name: found.get(name) for name in places} == places
+
+
+def test_the_machine_state_register_says_who_runs() -> None:
+    mode = register_file("440").mode
+    assert mode is not None
+    assert mode.registers == ("msr",)
+    assert mode.of(0x1000) == "supervisor mode"
+    assert mode.of(0x5000) == "user mode"

@@ -16,9 +16,12 @@ from kvmgdb.rsp.packets import (
     ChecksumMemory,
     CurrentThread,
     Detach,
+    EnableErrorStrings,
     HaltReason,
+    HostInfo,
     InsertBreakpoint,
     Kill,
+    MemoryRegion,
     Monitor,
     MustReplyEmpty,
     PacketValue,
@@ -112,6 +115,10 @@ PACKETS: dict[bytes, PacketValue] = {
     b"qqemu.sstepbits": StepFlags(query="bits"),
     b"qqemu.sstep": StepFlags(query="value"),
     b"Qqemu.sstep=7": StepFlags(value=7),
+    b"qHostInfo": HostInfo(process=False),
+    b"qProcessInfo": HostInfo(process=True),
+    b"qMemoryRegionInfo:1000": MemoryRegion(0x1000),
+    b"QEnableErrorStrings": EnableErrorStrings(),
 }
 
 
@@ -271,6 +278,7 @@ def test_what_is_not_ours_to_know(payload: bytes) -> None:
         (b"qRcmd,6", "hexadecimal data"),
         (b"Qqemu.PhyMemMode:2", "0 or 1"),
         (b"Qqemu.sstep=", "step flags b''"),
+        (b"qMemoryRegionInfo:", "address b''"),
     ],
 )
 def test_arguments_that_make_no_sense(payload: bytes, reason: str) -> None:

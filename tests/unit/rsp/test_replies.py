@@ -12,6 +12,7 @@ from kvmgdb.arch.stops import Signal
 from kvmgdb.errors import MemoryFault, RspError
 from kvmgdb.rsp import replies
 from kvmgdb.rsp.framing import unescape
+from kvmgdb.rsp.replies import ErrorStyle
 
 
 @pytest.mark.parametrize(
@@ -25,8 +26,9 @@ from kvmgdb.rsp.framing import unescape
     ],
 )
 def test_errors(problem: RspError, number: bytes, text: bytes) -> None:
-    assert replies.error(problem, with_text=False) == number
-    assert replies.error(problem, with_text=True) == text
+    assert replies.error(problem, ErrorStyle.NUMBER) == number
+    assert replies.error(problem, ErrorStyle.TEXT) == text
+    assert replies.error(problem, ErrorStyle.BOTH) == number + b";" + problem.text.encode().hex().encode()
 
 
 def test_a_stop() -> None:

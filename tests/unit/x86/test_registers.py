@@ -114,3 +114,27 @@ def test_flags_have_the_manuals_places(variant: str) -> None:
     for (kind, name), place in places.items():
         [field] = [f for f in types[kind].fields if f.name == name]  # type: ignore[union-attr]
         assert (field.start, field.end) == place, name
+
+
+@pytest.mark.parametrize("variant", ["64", "32", "16"])
+def test_model_specific_registers_have_64_bits_in_every_mode(variant: str) -> None:
+    registers = register_file(variant)
+
+    assert {registers.by_name[name].bits for name in ("efer", "star", "pat")} == {64}
+
+
+@pytest.mark.parametrize(
+    ("cr0", "efer", "eflags", "cs", "name"),
+    [
+        (0x10, 0, 0x2, 0xF000, "real mode"),
+        (0x11, 0, 0x2, 0x8, "protected mode, ring 0"),
+        (0x11, 0, 0x2, 0x1B, "protected mode, ring 3"),
+        (0x11, 0, 0x20002, 0xF003, "virtual-8086 mode"),
+        (0x80000011, 0x500, 0x2, 0x33, "long mode, ring 3"),
+    ],
+)
+def test_modes_have_their_manuals_names(cr0: int, efer: int, eflags: int, cs: int, name: str) -> None:
+    mode = register_file("64").mode
+    assert mode is not None
+    values = {"cr0": cr0, "efer": efer, "eflags": eflags, "cs": cs}
+    assert mode.of(*(values[register] for register in mode.registers)) == name

@@ -1,0 +1,45 @@
+"""A real LLDB for a test, where one is installed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.serve import LIMIT, clean_environment
+
+NAMES = ("lldb", *(f"lldb-{version}" for version in range(22, 13, -1)))
+
+
+def lldb_path() -> str:
+    """Where LLDB is; the test is skipped, and says why, where there is none."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("a session with LLDB needs lldb, which is not installed")
+    return found
+
+
+def session(folder: Path, commands: Sequence[str], *arguments: str) -> dict[str, str]:
+    """Run commands, one after the other whatever they say: command -> all that LLDB said to it.
+
+    A command that is given twice has what it said the last time.
+    """
+    script = folder / "script.lldb"
+    script.write_text("".join(f"{command}\n" for command in (*commands, "quit")))
+    goes_on = "settings set interpreter.stop-command-source-on-error false"
+    done = subprocess.run(
+        [lldb_path(), "--no-lldbinit", "--no-use-colors", "-O", goes_on, "-s", str(script), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=clean_environment(),
+        timeout=LIMIT,
+        text=True,
+        check=False,
+    )
+    parts = re.split(r"^\(lldb\) (.*)\n", done.stdout, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))

@@ -1,0 +1,85 @@
+"""A program on a terminal of its own, for what only happens there: Ctrl-C, progress, colours."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import subprocess
+import termios
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+from tests.support.serve import LIMIT, clean_environment
+
+CTRL_C, CTRL_D, TAB = "\x03", "\x04", "\t"
+
+
+class Terminal:
+    """What a user does and sees."""
+
+    def __init__(self, process: subprocess.Popen[bytes], master: int) -> None:
+        self.process = process
+        self.seen = ""
+        """Everything so far."""
+        self._master = master
+        self._read_to = 0
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        os.write(self._master, text.encode())
+
+    def wait_for(self, text: str) -> str:
+        """Wait until ``text`` is shown; what has been shown since the last one waited for."""
+        deadline = time.monotonic() + LIMIT
+        while (at := self.seen.find(text, self._read_to)) < 0:
+            if not self._read(deadline):
+                raise AssertionError(f"no {text!r} on the terminal:\n{self.seen}")
+        shown = self.seen[self._read_to : at + len(text)]
+        self._read_to = at + len(text)
+        return shown
+
+    def wait(self) -> int:
+        """The exit status, once the program has ended and all it said is seen."""
+        deadline = time.monotonic() + LIMIT
+        while self._read(deadline):
+            pass
+        return self.process.wait(LIMIT)
+
+    def _read(self, deadline: float) -> bool:
+        if not select.select([self._master], [], [], max(deadline - time.monotonic(), 0))[0]:
+            return False
+        data = b""
+        with suppress(OSError):  # EIO: nobody has the other end any more (pty(7))
+            data = os.read(self._master, 1 << 16)
+        self.seen += data.decode(errors="replace")
+        return bool(data)
+
+
+@contextmanager
+def on_terminal(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[Terminal]:
+    """Run a command on a terminal; it and what it started are gone when the block is left."""
+    master, slave = pty.openpty()
+    given = {"TERM": "xterm", "COLUMNS": "120", "LC_ALL": "C.UTF-8", "INPUTRC": "/dev/null"}
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=clean_environment() | given | dict(environment or {}),
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+    finally:
+        os.close(slave)
+    try:
+        yield Terminal(process, master)
+    finally:
+        os.close(master)  # the terminal's processes get SIGHUP
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(LIMIT)
+        process.kill()
+        process.wait(LIMIT)
