@@ -115,7 +115,9 @@ def from_json(text: str, name: str) -> LabResult:
     try:
         document = json.loads(text)
         if document["schema"] != SCHEMA:
-            raise UsageError(f"{name}: this kvmgdb reads results of schema {SCHEMA}, not {document['schema']}")
+            raise UsageError(
+                f"{name}: this kvmgdb reads results of schema {SCHEMA}, not {document['schema']}"
+            )
         del document["schema"]
         sessions = tuple(map(_session, document.pop("sessions")))
         return LabResult(sessions=sessions, **document)
