@@ -80,5 +80,5 @@ def serve(
 
 def _announce(address: str, hint: str) -> None:
     if address != "stdio":
-        typer.echo(f"listening on {address}")
         typer.echo(f"attach with: {hint}", err=True)
+        typer.echo(f"listening on {address}")  # last: who waits for it finds the other there

@@ -31,10 +31,11 @@ class Row:
 
 def rows_of(loaded: Loaded) -> list[Row]:
     """List every value with its origin, in the order of the file format."""
-    return [Row(key, value, str(loaded.origins[key])) for key, value in _values(loaded.config).items()]
+    return [Row(key, value, str(loaded.origins[key])) for key, value in values_of(loaded.config).items()]
 
 
-def _values(config: ServeConfig) -> dict[str, object]:
+def values_of(config: ServeConfig) -> dict[str, object]:
+    """Every key with its value as a file would write it, in the order of the format; None: not set."""
     policy = config.policy
     return {
         "arch": config.arch,
