@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+from kvmgdb.config.listen import UnixAddress
 from kvmgdb.config.models import VERSION
 from kvmgdb.config.resolved import ServeConfig
 from kvmgdb.config.rows import values_of
@@ -21,3 +25,13 @@ def document(config: ServeConfig) -> dict[str, object]:
         else:
             top[section] = value
     return top
+
+
+def absolute(config: ServeConfig) -> ServeConfig:
+    """The same with paths that hold wherever the file stands."""
+    images = tuple(replace(image, path=image.path.absolute()) for image in config.images)
+    trace = None if config.trace is None else config.trace.absolute()
+    listen = config.listen
+    if isinstance(listen, UnixAddress):
+        listen = UnixAddress(Path(listen.path).absolute())
+    return replace(config, images=images, trace=trace, listen=listen)

@@ -16,16 +16,23 @@ from rich.text import Text
 
 from kvmgdb.config.lab import Lab
 from kvmgdb.config.resolved import ServeConfig
-from kvmgdb.config.written import document
+from kvmgdb.config.written import absolute, document
 from kvmgdb.errors import KvmgdbError
-from kvmgdb.lab.processes import Served, serving
+from kvmgdb.lab.processes import Served, launched
 
 PERIOD = 0.25
 """Seconds between two looks at the guests."""
 _CLIENT = re.compile(r"^kvmgdb: debugger (attached|gone): (.*)$", re.MULTILINE)
 _TAIL = 8192
 """Bytes of a trace in which its last line is looked for."""
-STYLES = {"waiting": "yellow", "attached": "green", "running": "cyan", "ended": "dim", "failed": "bold red"}
+STYLES = {
+    "starting": "dim",
+    "waiting": "yellow",
+    "attached": "green",
+    "running": "cyan",
+    "ended": "dim",
+    "failed": "bold red",
+}
 """State -> how the table shows it."""
 COLUMNS = ("name", "arch", "backend", "address", "state", "client", "last stop")
 
@@ -50,31 +57,40 @@ class Status:
 
 
 class GuestUp:
-    """One guest of the lab, started or not."""
+    """One guest of the lab."""
 
-    def __init__(self, name: str, config: ServeConfig, served: Served | None, problem: str = "") -> None:
+    def __init__(self, name: str, config: ServeConfig, served: Served) -> None:
         self.name = name
         self._config = config
         self._served = served
-        self._problem = problem
+        self._problem = ""
 
     @property
     def lives(self) -> bool:
         """Whether its process runs."""
-        return self._served is not None and self._served.process.poll() is None
+        return self._served.process.poll() is None
 
     def status(self) -> Status:
         """How it is now."""
-        arch, backend = self._config.arch or "", self._config.backend
-        served = self._served
-        if served is None:
-            return Status(self.name, arch, backend, "", "failed", "", self._problem)
+        served, config = self._served, self._config
+        arch, backend = config.arch or "", config.backend
+        if not self._listens():
+            state = "failed" if self._problem else "starting"
+            return Status(self.name, arch, backend, "", state, "", self._problem)
+        lives = self.lives  # first: what is read after it is then the last there is
         last = _last_record(served.trace)
-        client, state = _client(served.console.read_text("utf-8", "replace"), runs=self._config.run)
-        if not self.lives:
+        client, state = _client(served.console.read_text("utf-8", "replace"), runs=config.run)
+        if not lives:
             client, state = "", "ended" if served.process.returncode == 0 else "failed"
         stop = f"{last['event']}: {last.get('why', '')}" if last else ""
         return Status(self.name, str(last.get("arch", arch)), backend, served.address, state, client, stop)
+
+    def _listens(self) -> bool:
+        try:
+            return self._served.listens(0)
+        except KvmgdbError as problem:
+            self._problem = str(problem)
+            return False
 
 
 def _client(log: str, *, runs: bool) -> tuple[str, str]:
@@ -119,11 +135,8 @@ def up(lab: Lab) -> Iterator[list[GuestUp]]:
 
 def _start(name: str, config: ServeConfig, folder: Path, cleanup: ExitStack) -> GuestUp:
     file = folder / "guest.yaml"
-    file.write_text(json.dumps(document(config)), "utf-8")
-    try:
-        served = cleanup.enter_context(serving(file, Path.cwd(), folder, config.trace, ["-v"]))
-    except (KvmgdbError, OSError) as problem:
-        return GuestUp(name, config, None, str(problem))
+    file.write_text(json.dumps(document(absolute(config))), "utf-8")
+    served = cleanup.enter_context(launched(file, Path.cwd(), folder, config.trace, ["-v"]))
     return GuestUp(name, config, served)
 
 

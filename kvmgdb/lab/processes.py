@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import selectors
+import select
 import shlex
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -107,16 +106,46 @@ def wait(process: subprocess.Popen[bytes], deadline: float, what: str) -> int:
         raise TimeIsUpError(f"the time is up, and {what} has not ended") from None
 
 
-@dataclass(frozen=True, slots=True)
 class Served:
-    """A guest that is served."""
+    """A guest that is being served."""
 
-    process: subprocess.Popen[bytes]
-    address: str
-    """As announced."""
-    console: Path
-    """Standard error: what the guest prints, and what the server says."""
-    trace: Path
+    def __init__(self, process: subprocess.Popen[bytes], console: Path, trace: Path) -> None:
+        self.process = process
+        self.console = console
+        """Standard error: what the guest prints, and what the server says."""
+        self.trace = trace
+        self._said = b""
+        assert process.stdout is not None  # noqa: S101 - it was started so
+        self._output = process.stdout.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._output, select.POLLIN)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as announced; empty as long as it does not."""
+        line = self._said.decode("utf-8", "replace")
+        return line.removeprefix(_LISTENING).strip() if line.endswith("\n") else ""
+
+    def listens(self, seconds: float) -> bool:
+        """Whether it does after so many seconds at the most.
+
+        Raises:
+            KvmgdbError: it has ended instead; the text is its own.
+        """
+        deadline = monotonic() + seconds
+        while not self.address:
+            if not self._poll.poll(1000 * max(0.0, deadline - monotonic())):
+                return False
+            part = os.read(self._output, 4096)
+            if not part:
+                self.process.wait()
+                raise KvmgdbError(self._last_words())
+            self._said += part
+        return True
+
+    def _last_words(self) -> str:
+        lines = self.printed().strip().splitlines()
+        return lines[-1].removeprefix("kvmgdb: ") if lines else "the guest's process ended without a word"
 
     @property
     def words(self) -> list[str]:
@@ -133,15 +162,12 @@ class Served:
 
 
 @contextmanager
-def serving(
+def launched(
     config: Path, at: Path, folder: Path, trace: Path | None = None, options: Sequence[str] = ()
 ) -> Iterator[Served]:
-    """``kvmgdb OPTIONS serve --config CONFIG`` run ``at`` a place, once it listens.
+    """``kvmgdb OPTIONS serve --config CONFIG`` run ``at`` a place; it may not listen yet.
 
     What it prints goes to ``folder``; so does its trace, unless the configuration says where (``trace``).
-
-    Raises:
-        KvmgdbError: it does not come up; the text is its own, or says that it took too long.
     """
     console = folder / "console"
     words = [KVMGDB, *options, "serve", "--config", str(config)]
@@ -149,25 +175,17 @@ def serving(
         trace = folder / "trace.jsonl"
         words += ["--trace", str(trace)]
     with console.open("wb") as errors, running(words, at, subprocess.PIPE, errors.fileno()) as process:
-        line = _first_line(process, monotonic() + START_SECONDS)
-        if not line.startswith(_LISTENING):
-            process.wait()
-            said = console.read_text("utf-8", "replace").strip().splitlines()
-            raise KvmgdbError(said[-1] if said else "the guest's process ended without a word")
-        yield Served(process, line.removeprefix(_LISTENING).strip(), console, trace)
+        yield Served(process, console, trace)
 
 
-def _first_line(process: subprocess.Popen[bytes], deadline: float) -> str:
-    """Its first line; empty where it ended before."""
-    assert process.stdout is not None  # noqa: S101 - it was started so
-    seen = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while not seen.endswith(b"\n"):
-            if not selector.select(max(0.0, deadline - monotonic())):
-                raise TimeIsUpError(f"the guest was not served after {START_SECONDS:g} seconds")
-            part = os.read(process.stdout.fileno(), 4096)
-            if not part:
-                break
-            seen += part
-    return seen.decode("utf-8", "replace")
+@contextmanager
+def serving(config: Path, folder: Path) -> Iterator[Served]:
+    """The same in ``folder``, once it listens.
+
+    Raises:
+        KvmgdbError: it does not come up; the text is its own, or says that it took too long.
+    """
+    with launched(config, folder, folder) as served:
+        if not served.listens(START_SECONDS):
+            raise TimeIsUpError(f"the guest was not served after {START_SECONDS:g} seconds")
+        yield served

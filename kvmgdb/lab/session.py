@@ -79,7 +79,7 @@ def _hold(task: SessionTask, folder: Path, deadline: float) -> _Held:
     transcript, problem = folder / "transcript", ""
     found: Found = {}
     own: tuple[Check, ...] = ()
-    with serving(config, folder, folder) as guest:
+    with serving(config, folder) as guest:
         try:
             own = _python(task, guest, folder, deadline)
             found = _gdb(task, guest, folder, deadline)
