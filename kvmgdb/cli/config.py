@@ -32,13 +32,14 @@ def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Configuration files.")],
 ) -> None:
     """Check files by themselves: one line for each mistake, and exit code 2 if there is any."""
+    from kvmgdb.config.lab import is_lab, load_lab
     from kvmgdb.config.load import load
     from kvmgdb.config.text import printable
 
     failed = False
     for file in files:
         try:
-            load(file)
+            _ = load_lab(file) if is_lab(file) else load(file)
         except ConfigError as error:
             failed = True
             typer.echo(str(error), err=True)
@@ -56,11 +57,18 @@ def show(
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
 ) -> None:
-    """Show every value and where it came from: the file, a KVMGDB_* variable, --set, or the default."""
-    from kvmgdb.config.load import load
-    from kvmgdb.config.rows import rows_of
+    """Show every value and where it came from: the file, a KVMGDB_* variable, --set, or the default.
 
-    rows = rows_of(load(file, environment=os.environ, sets=sets or ()))
+    Of a lab, those of each guest.
+    """
+    from kvmgdb.config.lab import is_lab, load_lab
+    from kvmgdb.config.load import load
+    from kvmgdb.config.rows import lab_rows, rows_of
+
+    if file is not None and is_lab(file):
+        rows = lab_rows(load_lab(file, os.environ, sets or ()).guests)
+    else:
+        rows = rows_of(load(file, environment=os.environ, sets=sets or ()))
     if output is Format.JSON:
         _print_json({row.key: {"value": row.value, "origin": row.origin} for row in rows})
     elif sys.stdout.isatty():

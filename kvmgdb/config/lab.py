@@ -107,6 +107,9 @@ def _members(node: Node | None) -> Iterator[tuple[str, Node]]:
 def _part(node: Node, path: str, problems: list[str]) -> list[Layer]:
     """The layers of one guest: what it includes, and then itself."""
     *included, own = node_trees(node, problems)
+    if isinstance(own.value, dict) and "version" in own.value:
+        place = own.value["version"].origin.place
+        problems.append(f"{place}: {path}.version: the version is the file's, and stands at its beginning")
     return [*(file_layer(tree, problems) for tree in included), layer(own, problems, f"{path}.")]
 
 

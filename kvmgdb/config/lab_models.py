@@ -149,6 +149,10 @@ def _mapping_of(inner: object) -> Any:
     return PlainValidator(_parse_mapping, json_schema_input_type=dict[names, inner])  # type: ignore[valid-type]
 
 
+_NO_OTHERS: Any = {"additionalProperties": False}
+"""Names of another pattern are refused."""
+
+
 @with_config(ConfigDict(extra="forbid", title="kvmgdb lab"))
 class LabData(TypedDict, total=False):
     """Many guests, and sessions with them."""
@@ -161,10 +165,16 @@ class LabData(TypedDict, total=False):
         Field(description="What holds for each guest that does not say otherwise."),
     ]
     guests: Required[
-        Annotated[dict[str, Any], _mapping_of(LabGuestData), Field(description="The guests by name.")]
+        Annotated[
+            dict[str, Any],
+            _mapping_of(LabGuestData),
+            Field(description="The guests by name.", json_schema_extra=_NO_OTHERS),
+        ]
     ]
     sessions: Annotated[
-        dict[str, Any], _mapping_of(SessionData), Field(description="The sessions by name, for lab run.")
+        dict[str, Any],
+        _mapping_of(SessionData),
+        Field(description="The sessions by name, for lab run.", json_schema_extra=_NO_OTHERS),
     ]
 
 
