@@ -14,7 +14,7 @@ from kvmgdb.lab.results import SessionResult
 from kvmgdb.lab.session import hold
 from kvmgdb.lab.task import SessionTask
 
-CONNECT_SECONDS = 10
+CONNECT_SECONDS = 5
 LOST_WORKERS = 10
 """How many workers may be lost under one session until it is taken for the cause."""
 
