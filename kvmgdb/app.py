@@ -59,7 +59,7 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | 
     """Start the guest and serve it until it is over; the exit status.
 
     ``announce`` is called once, when debuggers can connect, with the address and a gdb command that does.
-    With ``gdb`` that command is run here instead, the server ends when it does, and its status is ours.
+    With ``gdb`` that command is run here, the server ends when it does, and its status is ours.
 
     Raises:
         KvmgdbError: whatever stands in the way, on one line.
@@ -69,6 +69,7 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | 
     program, own_words = gdb_command(gdb, arch.registers.architecture) if gdb else ("", [])
     console = Console(lambda data: os.write(sys.stderr.fileno(), data))
     backend = start_backend(config, plugins, arch, images, console)
+    log.info("%s on the backend %s", arch.id, backend.name)
     with ExitStack() as cleanup:
         cleanup.callback(backend.close)
         session = Session(
@@ -90,8 +91,9 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | 
         cleanup.callback(console.flush)
         cleanup.enter_context(_terminable())
         words = attach_words(arch, images, listener.address)
+        log.info("listening on %s", listener.address)
+        announce(listener.address, attach_hint(words))
         if gdb is None:
-            announce(listener.address, attach_hint(words))
             Server(session, listener, once=config.once, run=config.run).serve()
             return 0
         debugger = cleanup.enter_context(attended([program, *words, *own_words], listener))

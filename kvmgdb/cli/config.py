@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from enum import Enum
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kvmgdb.cli.log import WITHOUT_PREFIX
 from kvmgdb.errors import ConfigError
 
 if TYPE_CHECKING:
     from kvmgdb.config.rows import Row
+
+log = logging.getLogger(__name__)
 
 config_app = typer.Typer(
     name="config", help="Check, show and begin configuration files.", no_args_is_help=True
@@ -41,7 +45,7 @@ def check(
             load(file)
         except ConfigError as error:
             failed = True
-            typer.echo(str(error), err=True)
+            log.error("%s", error, extra=WITHOUT_PREFIX)
         else:
             typer.echo(f"{printable(str(file))}: ok")
     raise typer.Exit(2 if failed else 0)

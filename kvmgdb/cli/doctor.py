@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kvmgdb.cli.progress import Waiting
+
 if TYPE_CHECKING:
     from kvmgdb.doctor import Report
 
@@ -30,7 +32,8 @@ def doctor(
     from kvmgdb.doctor import examine
     from kvmgdb.plugins import load_plugins
 
-    report = examine(load_plugins(builtin), backend, arch)
+    with Waiting("looking at this host") as waiting:
+        report = examine(load_plugins(builtin), backend, arch, lambda name: waiting.say(f"looking at {name}"))
     if output is Format.JSON:
         _print_json(report)
     else:

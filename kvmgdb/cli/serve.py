@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from kvmgdb.cli.log import says
+from kvmgdb.cli.progress import Waiting
 
 
 def serve(
@@ -70,15 +75,18 @@ def serve(
         "trace": trace,
     }  # fmt: skip
     given = {name: value for name, value in flags.items() if value not in (None, [])}
-    loaded = load(config, os.environ, given, set_ or [])
-    if not gdb and gdb_command is None:
-        app.serve(loaded.config, _announce)
-        return
-    with private_listener(loaded) as config_for_gdb:
-        raise typer.Exit(app.serve(config_for_gdb, _announce, Gdb(gdb_command or "")))
+    with Waiting("starting the guest") as waiting:
+        loaded = load(config, os.environ, given, set_ or [])
+        if not gdb and gdb_command is None:
+            app.serve(loaded.config, partial(_announce, waiting))
+            return
+        with private_listener(loaded) as private:
+            raise typer.Exit(app.serve(private, lambda *_: waiting.done(), Gdb(gdb_command or "")))
 
 
-def _announce(address: str, hint: str) -> None:
+def _announce(waiting: Waiting, address: str, hint: str) -> None:
+    waiting.done()
     if address != "stdio":
         typer.echo(f"listening on {address}")
-        typer.echo(f"attach with: {hint}", err=True)
+        if says(logging.WARNING):
+            typer.echo(f"attach with: {hint}", err=True)

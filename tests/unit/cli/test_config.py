@@ -49,13 +49,13 @@ def test_check_says_ok() -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, "a.yaml: ok\nb.yaml: ok\n", "")
 
 
-def test_check_goes_on_after_a_mistake_and_exits_with_2() -> None:
+def test_check_goes_on_after_a_mistake_and_exits_with_2(caplog: pytest.LogCaptureFixture) -> None:
     write("a.yaml", "version: 1\nonce: maybe\nrun: maybe")
     write("b.yaml", "version: 1")
     result = run("check", "a.yaml", "b.yaml")
     assert result.exit_code == 2
     assert result.stdout == "b.yaml: ok\n"
-    assert result.stderr.splitlines() == [
+    assert "\n".join(caplog.messages).splitlines() == [
         'a.yaml:2:7: once: expected true or false, found "maybe"',
         'a.yaml:3:6: run: expected true or false, found "maybe"',
     ]
