@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kvmgdb.cli.complete import archs, backends, file_names, settings
 from kvmgdb.cli.log import WITHOUT_PREFIX
 from kvmgdb.errors import ConfigError
 
@@ -33,7 +34,9 @@ class Format(Enum):
 
 @config_app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Configuration files.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Configuration files.", autocompletion=file_names)
+    ],
 ) -> None:
     """Check files by themselves: one line for each mistake, and exit code 2 if there is any."""
     from kvmgdb.config.load import load
@@ -53,10 +56,17 @@ def check(
 
 @config_app.command()
 def show(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A configuration file.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A configuration file.", autocompletion=file_names)
+    ] = None,
     sets: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Set one value, such as guest.memory=16MiB."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Set one value, such as guest.memory=16MiB.",
+            autocompletion=settings,
+        ),
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
 ) -> None:
@@ -76,10 +86,21 @@ def show(
 @config_app.command()
 def init(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to write; - is standard output.",
+            autocompletion=file_names,
+        ),
     ] = Path("kvmgdb.yaml"),
-    arch: Annotated[str | None, typer.Option(metavar="NAME[:VARIANT]", help="The architecture.")] = None,
-    backend: Annotated[str | None, typer.Option(metavar="NAME", help="What runs the guest.")] = None,
+    arch: Annotated[
+        str | None, typer.Option(metavar="NAME[:VARIANT]", help="The architecture.", autocompletion=archs)
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What runs the guest.", autocompletion=backends)
+    ] = None,
 ) -> None:
     """Write a commented file that holds the defaults; a file that exists is left alone."""
     from kvmgdb.config.template import template

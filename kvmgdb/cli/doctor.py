@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kvmgdb.cli.complete import archs, backends
 from kvmgdb.cli.progress import Waiting
 
 if TYPE_CHECKING:
@@ -21,9 +22,14 @@ class Format(Enum):
 
 
 def doctor(
-    backend: Annotated[str | None, typer.Option(metavar="NAME", help="The backend you mean to use.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The backend you mean to use.", autocompletion=backends)
+    ] = None,
     arch: Annotated[
-        str | None, typer.Option(metavar="NAME[:VARIANT]", help="The architecture you mean to debug.")
+        str | None,
+        typer.Option(
+            metavar="NAME[:VARIANT]", help="The architecture you mean to debug.", autocompletion=archs
+        ),
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
 ) -> None:

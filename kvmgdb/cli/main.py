@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from kvmgdb.cli import doctor, plugins, serve
+from kvmgdb.cli import complete, doctor, plugins, serve
 from kvmgdb.cli.config import config_app
 from kvmgdb.cli.inspect_exit import inspect_exit
 from kvmgdb.cli.log import WITHOUT_PREFIX, configure, says
@@ -58,7 +58,11 @@ def options(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
     log_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Add what is said to a file, with times, as with -v or more."),
+        typer.Option(
+            metavar="FILE",
+            help="Add what is said to a file, with times, as with -v or more.",
+            autocompletion=complete.file_names,
+        ),
     ] = None,
 ) -> None:
     """A GDB server for virtual-machine guests."""
@@ -69,7 +73,7 @@ def main() -> None:
     """Run the command line; the entry point of the distribution."""
     configure()
     try:
-        app()
+        complete.for_bash(app) if os.environ.get(complete.VARIABLE) == "complete_bash" else app()
     except ConfigError as problem:
         log.error("%s", problem, extra=WITHOUT_PREFIX)
         sys.exit(EXIT_USAGE)
