@@ -77,7 +77,8 @@ def _leaves(root: Schema) -> Iterator[tuple[str, Schema]]:
     def walk(schema: Schema, prefix: str) -> Iterator[tuple[str, Schema]]:
         for name, value in schema.get("properties", {}).items():
             inner = [_deref(part, root) for part in (value, *value.get("anyOf", ()))]
-            mappings = [part for part in inner if "properties" in part]
+            is_list = any(part.get("type") == "array" for part in inner)
+            mappings = [part for part in inner if "properties" in part and not is_list]
             if not mappings:
                 yield f"{prefix}{name}", inner[0] | {k: v for k, v in value.items() if k == "description"}
             for mapping in mappings:

@@ -95,7 +95,7 @@ def test_every_name_an_architecture_has_is_offered() -> None:
 
 def test_every_key_is_offered_and_the_words_it_takes() -> None:
     keys = {text for text, _ in settings("")}
-    assert {"arch=", "guest.memory=", "policy.preset=", "once="} <= keys
+    assert {"arch=", "guest.image=", "guest.memory=", "policy.preset=", "once="} <= keys
     assert not keys & {"version=", "include="}
     assert [text for text, _ in settings("policy.preset=")] == [f"policy.preset={name}" for name in PRESETS]
     assert [text for text, _ in settings("once=")] == ["once=true", "once=false"]
