@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import signal
@@ -14,6 +13,7 @@ from types import FrameType
 from kvmgdb import builtin
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import Backend, GuestSetup
+from kvmgdb.config.resolve import Loaded
 from kvmgdb.config.resolved import ServeConfig
 from kvmgdb.debugger import Gdb, attach_hint, attach_words, attended, gdb_command
 from kvmgdb.errors import ImageError, UsageError
@@ -138,13 +138,24 @@ def start_backend(
     config: ServeConfig, plugins: Plugins, arch: Arch, images: LoadedImages, console: Console
 ) -> Backend:
     """Start the guest on the backend that was asked for."""
-    info = plugins.backends.get(config.backend)
-    if info is None:
-        close = difflib.get_close_matches(config.backend, plugins.backends, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        known = ", ".join(sorted(plugins.backends))
-        raise UsageError(f"there is no backend {config.backend!r}{hint} (this version has: {known})")
+    info = plugins.backend(config.backend)
     return info.create(GuestSetup(arch, images, config.memory, console.put, config.backend_options))
+
+
+def unknown_names(loaded: Loaded, plugins: Plugins) -> list[str]:
+    """The architecture and the backend of a configuration that no plugin brings: a line each."""
+    config = loaded.config
+    lines = []
+    for key, name, look_up in (
+        ("arch", config.arch, plugins.resolve),
+        ("backend.kind", config.backend, plugins.backend),
+    ):
+        try:
+            if name is not None:
+                look_up(name)
+        except UsageError as problem:
+            lines.append(f"{loaded.origins[key].place}: {key}: {problem}")
+    return lines
 
 
 class _terminable:  # noqa: N801 - used as a context manager, named like one

@@ -13,7 +13,7 @@ from functools import partial
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import BackendInfo, Finding
 from kvmgdb.debugger import GDBS
-from kvmgdb.errors import KvmgdbError, UsageError
+from kvmgdb.errors import KvmgdbError
 from kvmgdb.plugins import Plugins
 from kvmgdb.version import __version__
 
@@ -54,15 +54,14 @@ def examine(
         UsageError: there is no such backend or architecture.
     """
     infos = plugins.backends
-    if backend is not None and backend not in infos:
-        raise UsageError(f"there is no backend {backend!r} (this version has: {', '.join(sorted(infos))})")
     chosen = plugins.resolve(arch) if arch is not None else None
+    wanted_backend = plugins.backend(backend) if backend is not None else None
     archs = [plugins.arch(info, None) for info in plugins.archs]
     looks: dict[str, Callable[[], Iterable[Finding]]] = {"host": _host, "plugins": partial(_plugins, plugins)}
     looks |= {f"backend {info.name}": partial(info.examine, archs) for info in infos.values()}
     looks |= {"gdb": partial(_programs, GDBS), "QEMU": partial(_programs, QEMUS)}
     if backend is not None or chosen is not None:
-        wanted = [infos[backend]] if backend is not None else list(infos.values())
+        wanted = [wanted_backend] if wanted_backend is not None else list(infos.values())
         looks[CHOICE] = partial(_choice, wanted, [chosen] if chosen is not None else archs)
     sections = tuple(_looked_at(looks, tell))
     choice = [finding.ok for section in sections if section.title == CHOICE for finding in section.findings]

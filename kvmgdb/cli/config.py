@@ -39,13 +39,18 @@ def check(
     ],
 ) -> None:
     """Check files by themselves: one line for each mistake, and exit code 2 if there is any."""
+    from kvmgdb import builtin
+    from kvmgdb.app import unknown_names
     from kvmgdb.config.load import load
+    from kvmgdb.config.problems import raise_problems
     from kvmgdb.config.text import printable
+    from kvmgdb.plugins import load_plugins
 
     failed = False
+    plugins = load_plugins(builtin)
     for file in files:
         try:
-            load(file)
+            raise_problems(unknown_names(load(file), plugins))
         except ConfigError as error:
             failed = True
             log.error("%s", error, extra=WITHOUT_PREFIX)
@@ -103,9 +108,15 @@ def init(
     ] = None,
 ) -> None:
     """Write a commented file that holds the defaults; a file that exists is left alone."""
+    from kvmgdb import builtin
     from kvmgdb.config.template import template
+    from kvmgdb.plugins import load_plugins
 
-    text = template(arch, backend)
+    text, plugins = template(arch, backend), load_plugins(builtin)
+    if arch is not None:
+        plugins.resolve(arch)
+    if backend is not None:
+        plugins.backend(backend)
     if str(output) == "-":
         typer.echo(text, nl=False)
         return
