@@ -37,7 +37,7 @@ listen: {listen}
 # once: {once}
 # Whether the guest starts before a debugger attaches.
 # run: {run}
-# Where every packet and decision is written.
+# Where every exit and decision is written, a line of JSON each.
 # trace: kvmgdb.trace
 
 # Who owns a debug event.  The presets:

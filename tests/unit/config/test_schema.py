@@ -11,6 +11,7 @@ from kvmgdb.config.template import template
 from kvmgdb.config.yaml_tree import parse_yaml
 from kvmgdb.errors import ConfigError
 
+EXAMPLES = Path(__file__).parents[3] / "configs"
 GOOD = [
     template(),
     template("ppc:440", "kvm"),
@@ -51,6 +52,12 @@ def test_it_is_a_schema() -> None:
     schema = json_schema()
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_example_is_valid(path: Path) -> None:
+    tree = parse_yaml(path.read_text(), path.name)
+    assert list(Draft202012Validator(json_schema()).iter_errors(tree.plain())) == []
 
 
 @pytest.mark.parametrize("text", GOOD)
