@@ -113,7 +113,9 @@ class GuestData(TypedDict, total=False):
 
 @with_config(ConfigDict(extra="allow"))
 class BackendData(TypedDict, total=False):
-    """What runs the guest; keys besides kind are that backend's own."""
+    """What runs the guest; keys besides kind are that backend's own (kvm: device, a path; irqchip, a
+    switch).
+    """
 
     kind: Annotated[
         str,

@@ -6,9 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from kvmgdb.arch.kvm import (
-    Struct,
-)
+from kvmgdb.arch.kvm import KvmPort, Struct
 from kvmgdb.arch.kvm_calls import Ioctl
 from kvmgdb.arch.machine import Region
 from kvmgdb.backends.kvm import ioctls
@@ -124,6 +122,8 @@ class Machine(_Descriptor):
         self._slots = 0
         self.enabled: set[int] = set()
         """The capabilities :meth:`enable` has enabled."""
+        self.has_irqchip = False
+        """Whether interrupt controllers are in the kernel, and halted processors wait there."""
 
     def enable(self, capability: int, value: int) -> bool:
         """KVM_ENABLE_CAP; False where the host does not offer it."""
@@ -134,6 +134,21 @@ class Machine(_Descriptor):
         self.call(ioctls.KVM_ENABLE_CAP, request)
         self.enabled.add(capability)
         return True
+
+    def add_irqchip(self, port: KvmPort) -> None:
+        """Interrupt controllers and a timer in the kernel; before the first processor.
+
+        Raises:
+            BackendError: there are none.
+        """
+        try:
+            port.create_irqchip(self)
+        except OSError as problem:
+            raise BackendError(
+                f"KVM makes no interrupt controllers ({problem.filename}: {problem.strerror}): leave "
+                "backend.irqchip out"
+            ) from problem
+        self.has_irqchip = True
 
     def add_memory(self, region: Region, address: int) -> None:
         """Make ``region`` guest memory: the bytes of ours at host ``address``.

@@ -38,13 +38,19 @@ def test_x86_on_an_x86_host(machine: str) -> None:
 
 
 def test_an_option_nobody_knows() -> None:
-    with pytest.raises(ConfigError, match="has no option 'devise'"):
+    with pytest.raises(ConfigError, match=r"has no option 'devise' \(it has: device, irqchip\)"):
         start(_setup("x86:64", devise="/dev/kvm"))
 
 
 def test_a_device_that_is_no_path() -> None:
     with pytest.raises(ConfigError, match=r"backend.device is a path, such as /dev/kvm, and not 7"):
         start(_setup("x86:64", device=7))
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_an_irqchip_that_is_no_switch(value: object) -> None:
+    with pytest.raises(ConfigError, match=f"backend.irqchip is true or false, and not {value!r}"):
+        start(_setup("x86:64", irqchip=value))
 
 
 def test_a_device_that_is_not_there() -> None:
