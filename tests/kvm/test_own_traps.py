@@ -158,6 +158,21 @@ def test_its_breakpoint_beside_ours(start: StartGuest) -> None:
     assert machine.register("dr6") & 0xF == 1
 
 
+def test_a_step_onto_its_breakpoint_reaches_its_handler(start: StartGuest) -> None:
+    """Its debug registers are in force while it is stepped, and a hit exits to us: it is not ours."""
+    machine = start("64", OWN)
+    handler = set_handler(machine, DB, HLT)
+    machine.backend.insert(BreakpointKind.SOFTWARE, ENTRY + 0x3F, 1)
+    assert machine.run().pc == ENTRY + 0x3F
+    for _ in range(3):
+        stop = machine.backend.step()
+        if stop.pc > ENTRY + 0x40:
+            break
+    assert handler <= stop.pc <= handler + 1
+    assert _pushed(machine) == ENTRY + 0x40
+    assert machine.register("dr6") & 1
+
+
 def test_ours_never_show_in_what_the_guest_reads(start: StartGuest) -> None:
     reads = b"\x0f\x21\xc3" + b"\x0f\x21\xf9"  # mov rbx, dr0; mov rcx, dr7
     machine = start("64", NOP + reads + HLT)

@@ -286,3 +286,38 @@ def test_a_step_into_a_handler_with_a_breakpoint(start: StartGuest) -> None:
     machine.backend.step()
     assert machine.backend.step().pc == handler
     assert machine.run().pc == handler + 2
+
+
+@pytest.mark.parametrize("code", [b"\xfb", b"\x8e\xd0"], ids=["sti", "mov ss, ax"])
+def test_a_step_over_what_holds_a_step_off(start: StartGuest, code: bytes) -> None:
+    """STI and MOV SS let the next instruction run too, on a processor; KVM's emulator may not."""
+    machine = start("64", code + NOP * 4 + HLT)
+    machine.backend.write_register("rax", machine.register("ss"))
+    first = machine.backend.step().pc - ENTRY
+    assert first in (len(code), len(code) + 1)
+    assert machine.backend.step().pc - ENTRY == first + 1
+
+
+@pytest.mark.parametrize("kind", [BreakpointKind.SOFTWARE, BreakpointKind.HARDWARE])
+def test_addresses_are_linear(start: StartGuest, kind: BreakpointKind) -> None:
+    """In a code segment that does not begin at 0."""
+    machine = start("16", NOP * 4 + HLT)
+    machine.backend.write_register("cs", (ENTRY - 0x20) >> 4)
+    machine.backend.write_register("eip", 0x20)
+    assert machine.backend.pc() == ENTRY
+    assert machine.backend.step().pc == ENTRY + 1
+    machine.backend.insert(kind, ENTRY + 3, 1)
+    stop = machine.run()
+    assert (stop.kind, stop.pc, machine.register("eip")) == (StopKind.BREAKPOINT, ENTRY + 3, 0x23)
+    assert machine.run().pc == ENTRY + 5
+
+
+@pytest.mark.parametrize("kind", [BreakpointKind.SOFTWARE, BreakpointKind.HARDWARE])
+def test_a_reset_loses_nothing_that_is_set(start: StartGuest, kind: BreakpointKind) -> None:
+    machine = start("64", NOP * 4 + HLT)
+    machine.backend.insert(kind, ENTRY + 2, 1)
+    for _ in range(2):
+        assert machine.run().pc == ENTRY + 2
+        machine.backend.reset()
+    machine.backend.remove(kind, ENTRY + 2, 1)
+    assert machine.run().kind is StopKind.HALT

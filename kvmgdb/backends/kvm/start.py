@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import platform
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from kvmgdb.arch.architecture import Arch
 from kvmgdb.arch.kvm import KvmPort, Report
 from kvmgdb.backends.base import GuestSetup
 from kvmgdb.backends.kvm.backend import KvmBackend
-from kvmgdb.backends.kvm.device import DEVICE, Device
+from kvmgdb.backends.kvm.device import DEVICE, ELSEWHERE, Device
 from kvmgdb.backends.kvm.probe import measure
 from kvmgdb.errors import BackendError, ConfigError
 
@@ -22,6 +23,11 @@ SILENT = (
     "with irqchip a halt tells nobody: where software breakpoints are HLT, the guest runs by single steps "
     "while one is set"
 )
+
+_TODO = {
+    errno.EMFILE: "let this process open more files (`ulimit -n`)",
+    errno.ENOMEM: "this host has too little memory left; give the guest less with --memory",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +50,30 @@ def start(setup: GuestSetup) -> KvmBackend:
     port = port_for(setup.arch)
     device = Device(options.device)
     try:
-        host = port.adopt(measure(device, port, setup.arch.info.name))
-        for warning in host.warnings:
-            log.warning("KVM on this host: %s", warning)
-        if options.irqchip and any(trap.report is Report.HALT for trap in host.traps.values()):
-            log.warning("KVM on this host: %s", SILENT)
-        return KvmBackend(
-            *(setup.arch, port, device, host, setup.images, setup.memory, setup.console),
-            irqchip=options.irqchip,
-        )
-    except BaseException:
+        return _start(setup, options, port, device)
+    except BaseException as problem:
         device.close()
+        if isinstance(problem, OSError):  # of a call that no other error tells of
+            raise BackendError(refusal(problem)) from problem
         raise
+
+
+def refusal(problem: OSError) -> str:
+    """What the kernel has refused while the guest was made, and what to do about it."""
+    call = f"{problem.filename}: " if problem.filename else ""
+    todo = _TODO.get(problem.errno or 0, f"`kvmgdb doctor` examines this host, or {ELSEWHERE}")
+    return f"KVM cannot make the guest ({call}{problem.strerror}): {todo}"
+
+
+def _start(setup: GuestSetup, options: Options, port: KvmPort, device: Device) -> KvmBackend:
+    host = port.adopt(measure(device, port, setup.arch.info.name))
+    for warning in host.warnings:
+        log.warning("KVM on this host: %s", warning)
+    if options.irqchip and any(trap.report is Report.HALT for trap in host.traps.values()):
+        log.warning("KVM on this host: %s", SILENT)
+    return KvmBackend(
+        *(setup.arch, port, device, host, setup.images, setup.memory, setup.console), irqchip=options.irqchip
+    )
 
 
 def port_for(arch: Arch, machine: str = "") -> KvmPort:

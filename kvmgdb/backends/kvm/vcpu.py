@@ -40,6 +40,12 @@ INTERRUPTED = -1
 _AGAIN = (errno.EINTR, errno.EAGAIN)
 
 
+def refusal(number: int) -> str:
+    """Why KVM_SET_GUEST_DEBUG was refused; it answers EINVAL for a guest whose state it cannot see."""
+    hint = ": an encrypted guest (SEV-ES, TDX) cannot be debugged; use --backend emulator"
+    return f"KVM refuses to debug the guest: {os.strerror(number)}{hint if number == errno.EINVAL else ''}"
+
+
 class Vcpu:
     """One processor of a machine."""
 
@@ -113,9 +119,7 @@ class Vcpu:
             BackendError: the host refuses (an encrypted guest's processor cannot be debugged).
         """
         if not self.try_debug(control, arch):
-            number = ctypes.get_errno()
-            hint = ": an encrypted guest (SEV-ES, TDX) cannot be debugged" if number == errno.EINVAL else ""
-            raise BackendError(f"KVM refuses to debug the guest: {os.strerror(number)}{hint}")
+            raise BackendError(refusal(ctypes.get_errno()))
 
     def try_debug(self, control: int, arch: bytes = b"") -> bool:
         """The same; False where it is refused."""
