@@ -40,6 +40,7 @@ class Role(Enum):
     """What a server is to the comparison."""
 
     KVMGDB = "kvmgdb"
+    KVM = "kvmgdb on the host's KVM"
     PEER = "peer"
     FLOOR = "floor"
 
@@ -217,12 +218,12 @@ def kvmgdb_program() -> str:
 LISTENING = re.compile(rb"listening on tcp:127\.0\.0\.1:(\d+)\s")
 
 
-def _kvmgdb(arch: str) -> Command:
+def _kvmgdb(arch: str, *more: str) -> Command:
     def command(guest: Guest, files: Files, _port: int) -> list[str]:
         image = f"{files.image(guest)}@{BASE:#x}"
         return [
             *(kvmgdb_program(), "serve", "--arch", arch, "--image", image, "--entry", f"{guest.entry:#x}"),
-            *("--memory", "32MiB", "--listen", "tcp:127.0.0.1:0"),
+            *("--memory", "32MiB", "--listen", "tcp:127.0.0.1:0", *more),
         ]
 
     return command
@@ -273,6 +274,9 @@ def _floor_python(_guest: Guest, _files: Files, _port: int) -> list[str]:
 LAUNCHERS = (
     Launcher("kvmgdb x86:32", Role.KVMGDB, "x86", kvmgdb_program(), _kvmgdb("x86:32"), LISTENING),
     Launcher("kvmgdb x86:64", Role.KVMGDB, "x86", kvmgdb_program(), _kvmgdb("x86:64"), LISTENING),
+    Launcher(
+        "KVM x86:64", Role.KVM, "x86", kvmgdb_program(), _kvmgdb("x86:64", "--backend", "kvm"), LISTENING
+    ),
     Launcher("QEMU x86", Role.PEER, "x86", "qemu-system-x86_64", _qemu_x86, None, _boot),
     Launcher(
         "gdbserver", Role.PEER, "x86", "gdbserver", _gdbserver, re.compile(rb"Listening on port (\d+)\s")
