@@ -197,8 +197,8 @@ class KvmPort(Protocol):
     """Registers of the guest's whose change changes what must be armed for it."""
     debug_arch_size: int
     """Bytes of ``struct kvm_guest_debug_arch``."""
-    halt: bytes
-    """The instruction that halts; empty where a halt is nothing of the debugger's."""
+    halt: int | None
+    """The byte that is the instruction that halts; None where there is none."""
     integers: str
     """The block that an instruction's undoing restores: general registers and program counter."""
     trials: tuple[Trial, ...]

@@ -179,14 +179,11 @@ class Runner:
         """Whether the processor is about to halt.  A halt is never single-stepped: KVM's emulator, where it
         does that, halts once more at the next instruction that it runs.
         """
-        halt, code = self._port.halt, self._code_at(pc)
-        if not halt or code is None:
+        code = self._code_at(pc)
+        if code is None:
             return False
-        if pc in self._patches:
-            found = self._view.read_virtual(pc, len(halt))
-        else:
-            found = bytes(code[pc & _IN_PAGE : (pc & _IN_PAGE) + len(halt)])
-        return found == halt and self._port.may_halt(self._vcpu.state)
+        first = self._view.read_virtual(pc, 1)[0] if pc in self._patches else code[pc & _IN_PAGE]
+        return first == self._port.halt and self._port.may_halt(self._vcpu.state)
 
     def _waits_at(self, pc: int) -> bool:
         """With an irqchip, make a halt a step that is done at once: the next run does the waiting."""

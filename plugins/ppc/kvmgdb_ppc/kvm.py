@@ -69,7 +69,7 @@ class PpcKvm:
     regions: tuple[Region, ...] = ()
     blocks: tuple[StateBlock, ...] = BLOCKS
     debug_arch_size = 256
-    halt = b""
+    halt: int | None = None
     integers = REGS
     trials: tuple[Trial, ...] = (
         Trial(STEP, "KVM_GUESTDBG_SINGLESTEP stops after one instruction", _step),

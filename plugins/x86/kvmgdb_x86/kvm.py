@@ -71,7 +71,7 @@ class X86Kvm:
     registers: Mapping[str, KvmRegister] = REGISTERS
     debug_registers = debug.REGISTERS
     debug_arch_size = 64
-    halt = b"\xf4"
+    halt: int | None = kvm_probe.HLT[0]
     integers = REGS
     trials: tuple[Trial, ...] = kvm_probe.TRIALS
 
@@ -194,7 +194,7 @@ class X86Kvm:
 
     def pass_halt(self, state: VcpuState) -> None:
         """The next RIP, and an end to what an STI in front of it held off."""
-        state.get(REGS).rip += len(self.halt)
+        state.get(REGS).rip += 1
         state.put(REGS)
         queued = state.get(EVENTS)
         queued.interrupt.shadow, queued.flags = 0, queued.flags | kvm.KVM_VCPUEVENT_VALID_SHADOW
