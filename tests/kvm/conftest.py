@@ -11,23 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from kvmgdb import builtin
-from kvmgdb.arch.kvm import (
-    KvmMachine,
-)
+from kvmgdb.arch.kvm import KvmMachine
 from kvmgdb.arch.kvm_calls import io
 from kvmgdb.backends.base import GuestSetup
 from kvmgdb.backends.kvm.device import Device
 from kvmgdb.backends.kvm.probe import TrialBench
 from kvmgdb.loader import LoadedImages
-from kvmgdb.plugins import load_plugins
 from kvmgdb_x86 import kvm_probe as probe
 from kvmgdb_x86 import modes
 from kvmgdb_x86.kvm import X86Kvm
 from tests.support import kvm_host
 from tests.support.guests import sample
 from tests.support.kvm_host import Need
-from tests.support.machines import LIMIT, MEMORY, Machine
+from tests.support.machines import LIMIT, MEMORY, Machine, plugins
 
 ENTRY = 0x1000
 HANDLERS = 0x7000
@@ -81,11 +77,10 @@ def start() -> Iterator[StartGuest]:
 
 @contextmanager
 def _guest(variant: str, code: bytes) -> Iterator[Machine]:
-    plugins = load_plugins(builtin, environment={})
-    arch = plugins.resolve(f"x86:{variant}")
+    arch = plugins().resolve(f"x86:{variant}")
     printed = bytearray()
     images = LoadedImages(((ENTRY, code),), ENTRY)
-    backend = plugins.backends["kvm"].create(GuestSetup(arch, images, MEMORY, printed.append, {}))
+    backend = plugins().backends["kvm"].create(GuestSetup(arch, images, MEMORY, printed.append, {}))
     try:
         machine = Machine(arch, sample(f"x86:{variant}"), backend, printed)
         backend.write_register(arch.registers.sp, STACK)

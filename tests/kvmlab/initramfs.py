@@ -22,18 +22,9 @@ stty -F {results} raw
 cd /modules && for module in {modules}; do insmod $module.ko; done 2>/dev/null
 export {variables}
 cd {folder}
-{command} </dev/null
-echo '{{"event": "end", "status": '$?'}}' >{results}
-sync; poweroff -f
+{command} </dev/null || echo '{{"event": "end", "status": '$?'}}' >{results}
+poweroff -f
 """
-
-
-def kernel_and_modules(package: Path) -> tuple[Path, Path]:
-    """The kernel's image and the folder of its modules, in an unpacked ``linux-image`` package."""
-    images, modules = list(package.glob("boot/vmlinu*")), list(package.glob("lib/modules/*/kernel"))
-    if len(images) != 1 or len(modules) != 1:
-        raise LabError(f"{package} is not a kernel's package")
-    return images[0], modules[0]
 
 
 def add_modules(archive: Archive, kernel: Path, names: Sequence[str]) -> list[str]:

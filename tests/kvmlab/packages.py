@@ -6,6 +6,7 @@ release matters.  Versions leave the archive, so they are found at run time, by 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from tests.kvmlab import cache
 from tests.kvmlab.cache import LabError
@@ -52,8 +54,8 @@ Dir::State::status "{folder}/status";
 Dir::Cache "{folder}";
 Dir::Cache::pkgcache "{folder}/pkgcache.bin";
 Dir::Etc::sourcelist "{folder}/sources.list";
-Dir::Etc::sourceparts "-";
-Dir::Etc::preferencesparts "-";
+Dir::Etc::sourceparts "{folder}/parts";
+Dir::Etc::preferencesparts "{folder}/parts";
 APT::Architecture "{architecture}";
 APT::Architectures {{ "{architecture}"; }};
 APT::Sandbox::User "";
@@ -85,6 +87,12 @@ def lacking() -> str:
     return "" if KEYRING.exists() else f"{KEYRING} is missing: apt-get install debian-archive-keyring"
 
 
+def program_of(root: Path, path: str) -> tuple[str, ...]:
+    """The words that start an amd64 program of a root (:meth:`Packages.root`) with that root's libraries."""
+    folders = ":".join(str(root / folder / "x86_64-linux-gnu") for folder in ("lib", "usr/lib"))
+    return (str(root / "lib64/ld-linux-x86-64.so.2"), "--library-path", folders, str(root / path))
+
+
 class Packages:
     """The packages of one architecture (Debian's name of it) from some suites."""
 
@@ -93,7 +101,7 @@ class Packages:
             raise LabError(problem)
         self.architecture = architecture
         self._folder = cache.folder(architecture, "+".join(suite.name for suite in suites))
-        for name in ("lists/partial", "archives/partial", "debs", "unpacked"):
+        for name in ("lists/partial", "archives/partial", "debs", "unpacked", "roots", "parts"):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
         (self._folder / "status").touch()
         (self._folder / "sources.list").write_text("".join(suite.line + "\n" for suite in suites))
@@ -110,24 +118,51 @@ class Packages:
             raise LabError(f"{problem}: {pattern} ({self.architecture})") from None
 
     def unpacked(self, name: str) -> Path:
-        """The folder with a package's files, downloaded and unpacked if it is not there.
+        """The folder with the files of one package and nothing it depends on, downloaded if it is not there.
 
         ``name`` may say the suite: ``qemu-system-ppc/bookworm-backports``.
+
+        Raises:
+            LabError: there is no such package, or no network to get it by.
         """
-        listed = self._run("apt-get", "download", "--print-uris", name).split()
-        if len(listed) < 2:
-            raise LabError(f"Debian's archive has no package {name} ({self.architecture})")
-        file = listed[1]
-        deb, tree = self._folder / "debs" / file, self._folder / "unpacked" / file.removesuffix(".deb")
+        listed = self._files("download", name)
+        return self._unpack(self._folder / "unpacked" / listed[0].removesuffix(".deb"), listed, [name])
+
+    def root(self, *names: str) -> Path:
+        """The folder with packages and all they depend on, as they would stand on a machine of their own.
+
+        Raises:
+            LabError: there is no such package, or no network to get it by.
+        """
+        listed = self._files("install", "--yes", "--no-install-recommends", *names)
+        digest = hashlib.sha256("\n".join(listed).encode()).hexdigest()[:12]
+        exact = ["=".join(unquote(file).split("_")[:2]) for file in listed]
+        label = names[0].partition("/")[0]
+        return self._unpack(self._folder / "roots" / f"{label}-{digest}", listed, exact)
+
+    def _files(self, *command: str) -> list[str]:
+        """The file names of what an apt-get command would download."""
+        lines = self._run("apt-get", "-qq", "--print-uris", *command).splitlines()
+        files = [line.split()[1] for line in lines if line.startswith("'")]
+        if not files:
+            raise LabError(f"apt-get {' '.join(command)}: nothing to download ({self.architecture})")
+        return files
+
+    def _unpack(self, tree: Path, files: list[str], names: list[str]) -> Path:
+        """Unpack ``files``, which ``apt-get download`` knows as ``names``, into ``tree``, all or nothing."""
         if tree.exists():
             return tree
-        if not deb.exists():
-            self._run("apt-get", "download", "-qq", name, cwd=deb.parent)
+        debs = self._folder / "debs"
+        wanted = [name for file, name in zip(files, names, strict=True) if not (debs / file).exists()]
+        if wanted:
+            self._run("apt-get", "-qq", "download", *wanted, cwd=debs)
         part = tree.with_name(f"{tree.name}.part")
         shutil.rmtree(part, ignore_errors=True)
-        self._run("dpkg-deb", "--extract", str(deb), str(part))
+        for file in files:
+            self._run("dpkg-deb", "--extract", str(debs / file), str(part))
         part.rename(tree)
-        deb.unlink()
+        for file in files:
+            (debs / file).unlink()
         return tree
 
     def _refresh(self) -> None:

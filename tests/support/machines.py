@@ -103,7 +103,7 @@ class Machine:
 @contextmanager
 def machine(arch: str, backend: str) -> Iterator[Machine]:
     """The sample guest of ``ARCH:VARIANT`` on a backend."""
-    resolved = _plugins().resolve(arch)
+    resolved = plugins().resolve(arch)
     guest = sample(arch)
     printed = bytearray()
     images = combine((read_image(guest.elf, None),), None)
@@ -112,7 +112,7 @@ def machine(arch: str, backend: str) -> Iterator[Machine]:
             pytest.skip(kvm_host.unavailable())
         images = _without_sse(guest, images)
     setup = GuestSetup(resolved, images, MEMORY, printed.append, {})
-    created = _plugins().backends[backend].create(setup)
+    created = plugins().backends[backend].create(setup)
     try:
         yield Machine(resolved, guest, created, printed)
     finally:
@@ -135,7 +135,8 @@ def _without_sse(guest: SampleGuest, images: LoadedImages) -> LoadedImages:
 
 
 @cache
-def _plugins() -> Plugins:
+def plugins() -> Plugins:
+    """The plugins of this repository, looked for once."""
     return load_plugins(builtin, environment={})
 
 
