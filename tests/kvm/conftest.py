@@ -12,22 +12,18 @@ from typing import Protocol
 
 import pytest
 
-from kvmgdb import builtin
-from kvmgdb.arch.kvm import (
-    KvmMachine,
-)
+from kvmgdb.arch.kvm import KvmMachine
 from kvmgdb.backends.base import GuestSetup
 from kvmgdb.backends.kvm.device import Device
 from kvmgdb.backends.kvm.probe import TrialBench
 from kvmgdb.loader import LoadedImages
-from kvmgdb.plugins import load_plugins
 from kvmgdb_x86 import kvm_probe as probe
 from kvmgdb_x86 import kvm_structs, modes
 from kvmgdb_x86.kvm import X86Kvm
 from tests.support import kvm_host
 from tests.support.guests import sample
 from tests.support.kvm_host import Need
-from tests.support.machines import LIMIT, MEMORY, Machine
+from tests.support.machines import LIMIT, MEMORY, Machine, plugins
 
 ENTRY = 0x1000
 HANDLERS = 0x7000
@@ -89,11 +85,10 @@ def start() -> Iterator[StartGuest]:
 
 @contextmanager
 def _guest(variant: str, code: bytes, options: Mapping[str, object]) -> Iterator[Machine]:
-    plugins = load_plugins(builtin, environment={})
-    arch = plugins.resolve(f"x86:{variant}")
+    arch = plugins().resolve(f"x86:{variant}")
     printed = bytearray()
     images = LoadedImages(((ENTRY, code),), ENTRY)
-    backend = plugins.backends["kvm"].create(GuestSetup(arch, images, MEMORY, printed.append, options))
+    backend = plugins().backends["kvm"].create(GuestSetup(arch, images, MEMORY, printed.append, options))
     try:
         machine = Machine(arch, sample(f"x86:{variant}"), backend, printed)
         backend.write_register(arch.registers.sp, STACK)
