@@ -16,6 +16,9 @@ from kvmgdb.transport import Connection, Listener
 
 log = logging.getLogger(__name__)
 
+NO_INSTRUCTION = range(0)
+"""A run within it ends after the first one."""
+
 
 SHOWN = 200
 """Bytes of a packet that -vv shows."""
@@ -198,9 +201,10 @@ class Conversation:
         try:
             fresh = True
             while not self._take_interrupt():
-                if run.step:
+                if run.step and not backend.may_wait:
                     return backend.step()
-                stop = backend.resume(self._connection.fd, fresh, run.within)
+                within = NO_INSTRUCTION if run.step else run.within
+                stop = backend.resume(self._connection.fd, fresh, within)
                 if stop is not None:
                     return stop
                 fresh = False

@@ -19,7 +19,7 @@ GOOD = [
     "version: 1\nguest: {image: a.elf, memory: 16MiB, entry: 0x1000}",
     "version: 1\nguest: {image: {path: a, address: '0x10'}, memory: 4096}",
     "version: 1\nguest: {image: [a, {path: b}], memory: 4 m}",
-    "version: 1\nbackend: {kind: kvm, device: /dev/kvm}",
+    "version: 1\nbackend: {kind: kvm, device: /dev/kvm, irqchip: true}",
     "version: 1\npolicy: minimal\nlisten: stdio",
     "version: 1\npolicy: {on_disconnect: exit}\nlisten: 'tcp:[::1]:0'",
     "version: 1\ninclude: []\nonce: true",
