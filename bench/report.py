@@ -32,22 +32,23 @@ def times_better(ours: list[float], theirs: list[float], better: Better) -> floa
     return median(a / b if b else float("inf") for a, b in pairs)
 
 
-def reached(value: float, row: Row) -> bool | None:
-    """Whether a median is as good as the row's target; None where there is no target."""
-    if row.target is None:
-        return None
-    return value >= row.target if row.better is Better.MORE else value <= row.target
+def reached(value: float, target: float, better: Better) -> bool:
+    """Whether a median is as good as a target."""
+    return value >= target if better is Better.MORE else value <= target
 
 
-def _verdict(values: list[float], row: Row) -> str:
-    found = reached(median(values), row)
-    if found is None:
+def _verdict(values: list[float], target: float | None, better: Better) -> str:
+    if target is None:
         return ""
-    return f"[{'green' if found else 'red'}]{number(row.target or 0)}[/]"
+    return f"[{'green' if reached(median(values), target, better) else 'red'}]{number(target)}[/]"
 
 
-def _target(values: list[float], row: Row) -> str:
-    return _verdict(values, row) if row.times_qemu is None else f"{number(row.times_qemu)}x QEMU"
+def _target(values: list[float], row: Row, launcher: Launcher) -> str:
+    if launcher.on_kvm:
+        return _verdict(values, row.kvm_target, row.better)
+    if row.times_qemu is not None:
+        return f"{number(row.times_qemu)}x QEMU"
+    return _verdict(values, row.target, row.better)
 
 
 def _times(times: float, launcher: Launcher, row: Row) -> str:
@@ -96,7 +97,7 @@ def _line(row: Row, launcher: Launcher, result: Result) -> Iterator[str]:
     yield number(median(values))
     yield _spread(values)
     yield row.unit
-    yield _target(values, row) if kvmgdb else ""
+    yield _target(values, row, launcher) if kvmgdb else ""
     yield "" if kvmgdb or ours is None else _times(times_better(ours, values, row.better), launcher, row)
 
 
@@ -116,7 +117,12 @@ def start_up(samples: dict[str, list[float]]) -> Table:
         values = samples[row.key]
         ratio = f"{number(median(values) / floor)}x"
         table.add_row(
-            row.title, row.unit, number(median(values)), _spread(values), _verdict(values, row), ratio
+            row.title,
+            row.unit,
+            number(median(values)),
+            _spread(values),
+            _verdict(values, row.target, row.better),
+            ratio,
         )
     return table
 
@@ -164,6 +170,7 @@ def document(scale: works.Scale, results: list[Result], start: dict[str, list[fl
                 "unit": row.unit,
                 "better": row.better.value,
                 "target": row.target,
+                "kvm_target": row.kvm_target,
                 "times_qemu": row.times_qemu,
             }
             for row in (*rows.ROWS, *startup.ROWS)

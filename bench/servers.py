@@ -96,6 +96,8 @@ class Launcher:
     """The line that says the port; None for a server that takes the port it is given."""
     arrive: Callable[[Client, Guest], None] = lambda client, guest: None
     """Bring the guest to its first instruction."""
+    on_kvm: bool = False
+    """A kvmgdb whose backend is the host's KVM; without it this server does not come up, and says why."""
 
     def start(self, guest: Guest, files: Files) -> Running:
         """Start the server, connect, bring the guest to its entry.
@@ -217,12 +219,12 @@ def kvmgdb_program() -> str:
 LISTENING = re.compile(rb"listening on tcp:127\.0\.0\.1:(\d+)\s")
 
 
-def _kvmgdb(arch: str) -> Command:
+def _kvmgdb(arch: str, *more: str) -> Command:
     def command(guest: Guest, files: Files, _port: int) -> list[str]:
         image = f"{files.image(guest)}@{BASE:#x}"
         return [
             *(kvmgdb_program(), "serve", "--arch", arch, "--image", image, "--entry", f"{guest.entry:#x}"),
-            *("--memory", "32MiB", "--listen", "tcp:127.0.0.1:0"),
+            *("--memory", "32MiB", "--listen", "tcp:127.0.0.1:0", *more),
         ]
 
     return command
@@ -273,6 +275,11 @@ def _floor_python(_guest: Guest, _files: Files, _port: int) -> list[str]:
 LAUNCHERS = (
     Launcher("kvmgdb x86:32", Role.KVMGDB, "x86", kvmgdb_program(), _kvmgdb("x86:32"), LISTENING),
     Launcher("kvmgdb x86:64", Role.KVMGDB, "x86", kvmgdb_program(), _kvmgdb("x86:64"), LISTENING),
+    Launcher(
+        *("kvmgdb x86:64 KVM", Role.KVMGDB, "x86", kvmgdb_program()),
+        *(_kvmgdb("x86:64", "--backend", "kvm"), LISTENING),
+        on_kvm=True,
+    ),
     Launcher("QEMU x86", Role.PEER, "x86", "qemu-system-x86_64", _qemu_x86, None, _boot),
     Launcher(
         "gdbserver", Role.PEER, "x86", "gdbserver", _gdbserver, re.compile(rb"Listening on port (\d+)\s")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import logging
 import os
@@ -15,6 +14,7 @@ from types import FrameType
 from kvmgdb import builtin
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import Backend, GuestSetup
+from kvmgdb.config.resolve import Loaded
 from kvmgdb.config.resolved import ServeConfig
 from kvmgdb.debugger import Gdb, attach_hint, attach_words, attended, gdb_command
 from kvmgdb.errors import ImageError, UsageError
@@ -60,7 +60,7 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | 
     """Start the guest and serve it until it is over; the exit status.
 
     ``announce`` is called once, when debuggers can connect, with the address and a gdb command that does.
-    With ``gdb`` that command is run here instead, the server ends when it does, and its status is ours.
+    With ``gdb`` that command is run here, the server ends when it does, and its status is ours.
 
     Raises:
         KvmgdbError: whatever stands in the way, on one line.
@@ -70,6 +70,7 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | 
     program, own_words = gdb_command(gdb, arch.registers.architecture) if gdb else ("", [])
     console = Console(lambda data: os.write(sys.stderr.fileno(), data))
     backend = start_backend(config, plugins, arch, images, console)
+    log.info("%s on the backend %s", arch.id, backend.name)
     with ExitStack() as cleanup:
         cleanup.callback(backend.close)
         session = Session(
@@ -91,8 +92,9 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | 
         cleanup.callback(console.flush)
         cleanup.enter_context(_interruptible())
         words = attach_words(arch, images, listener.address)
+        log.info("listening on %s", listener.address)
+        announce(listener.address, attach_hint(words))
         if gdb is None:
-            announce(listener.address, attach_hint(words))
             _load_bulk()
             Server(session, listener, once=config.once, run=config.run).serve()
             return 0
@@ -144,13 +146,24 @@ def start_backend(
     config: ServeConfig, plugins: Plugins, arch: Arch, images: LoadedImages, console: Console
 ) -> Backend:
     """Start the guest on the backend that was asked for."""
-    info = plugins.backends.get(config.backend)
-    if info is None:
-        close = difflib.get_close_matches(config.backend, plugins.backends, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        known = ", ".join(sorted(plugins.backends))
-        raise UsageError(f"there is no backend {config.backend!r}{hint} (this version has: {known})")
+    info = plugins.backend(config.backend)
     return info.create(GuestSetup(arch, images, config.memory, console.put, config.backend_options))
+
+
+def unknown_names(loaded: Loaded, plugins: Plugins) -> list[str]:
+    """The architecture and the backend of a configuration that no plugin brings: a line each."""
+    config = loaded.config
+    lines = []
+    for key, name, look_up in (
+        ("arch", config.arch, plugins.resolve),
+        ("backend.kind", config.backend, plugins.backend),
+    ):
+        try:
+            if name is not None:
+                look_up(name)
+        except UsageError as problem:
+            lines.append(f"{loaded.origins[key].place}: {key}: {problem}")
+    return lines
 
 
 class _interruptible:  # noqa: N801 - used as a context manager, named like one

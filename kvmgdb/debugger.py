@@ -103,7 +103,7 @@ def gdb_command(gdb: Gdb, architecture: str) -> tuple[str, list[str]]:
     for name in GDBS:
         path = shutil.which(name)
         if path is not None and (name == MULTIARCH or _knows(path, architecture)):
-            return path, ["-q"]
+            return path, ["-q", *_plain()]
     raise KvmgdbError(
         f"no gdb that knows {architecture} is installed: install {MULTIARCH} (Debian, Ubuntu: "
         f"apt-get install {MULTIARCH}), or name one with --gdb-command"
@@ -118,7 +118,12 @@ def _named(command: str) -> tuple[str, list[str]]:
     path = shutil.which(words[0]) if words else None
     if path is None:
         raise UsageError(f"--gdb-command: there is no program {words[0] if words else ''!r}")
-    return path, words[1:]
+    return path, [*words[1:], *_plain()]
+
+
+def _plain() -> list[str]:
+    """What keeps gdb from colouring (https://no-color.org), which it does not look for itself."""
+    return ["-iex", "set style enabled off"] if os.environ.get("NO_COLOR") else []
 
 
 def _knows(path: str, architecture: str) -> bool:

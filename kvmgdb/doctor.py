@@ -6,17 +6,19 @@ import importlib.metadata
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import BackendInfo, Finding
 from kvmgdb.debugger import GDBS
-from kvmgdb.errors import KvmgdbError, UsageError
+from kvmgdb.errors import KvmgdbError
 from kvmgdb.plugins import Plugins
 from kvmgdb.version import __version__
 
 QEMUS = ("qemu-system-x86_64", "qemu-system-ppc", "qemu-system-ppc64")
+CHOICE = "your choice"
 TIMEOUT = 20
 """Seconds a program may take to say its version."""
 
@@ -42,28 +44,36 @@ class Report:
         return {"works": self.works, "sections": [asdict(section) for section in self.sections]}
 
 
-def examine(plugins: Plugins, backend: str | None, arch: str | None) -> Report:
-    """Look at the host; ``backend`` and ``arch`` are what the user means to run.
+def examine(
+    plugins: Plugins, backend: str | None, arch: str | None, tell: Callable[[str], None] = lambda name: None
+) -> Report:
+    """Look at the host; ``backend`` and ``arch`` are what the user means to run.  ``tell`` is called with the
+    name of each section before it is looked at.
 
     Raises:
         UsageError: there is no such backend or architecture.
     """
     infos = plugins.backends
-    if backend is not None and backend not in infos:
-        raise UsageError(f"there is no backend {backend!r} (this version has: {', '.join(sorted(infos))})")
     chosen = plugins.resolve(arch) if arch is not None else None
+    wanted_backend = plugins.backend(backend) if backend is not None else None
     archs = [plugins.arch(info, None) for info in plugins.archs]
-    sections = [Section("host", tuple(_host())), Section("plugins", tuple(_plugins(plugins)))]
-    sections += [Section(f"backend {info.name}", tuple(info.examine(archs))) for info in infos.values()]
-    sections += [Section("gdb", tuple(_programs(GDBS))), Section("QEMU", tuple(_programs(QEMUS)))]
-    choice: tuple[Finding, ...] = ()
+    looks: dict[str, Callable[[], Iterable[Finding]]] = {"host": _host, "plugins": partial(_plugins, plugins)}
+    looks |= {f"backend {info.name}": partial(info.examine, archs) for info in infos.values()}
+    looks |= {"gdb": partial(_programs, GDBS), "QEMU": partial(_programs, QEMUS)}
     if backend is not None or chosen is not None:
-        wanted = [infos[backend]] if backend is not None else list(infos.values())
-        choice = tuple(_choice(wanted, [chosen] if chosen is not None else archs))
-        sections.append(Section("your choice", choice))
-    return Report(
-        tuple(s for s in sections if s.findings), not choice or any(finding.ok for finding in choice)
-    )
+        wanted = [wanted_backend] if wanted_backend is not None else list(infos.values())
+        looks[CHOICE] = partial(_choice, wanted, [chosen] if chosen is not None else archs)
+    sections = tuple(_looked_at(looks, tell))
+    choice = [finding.ok for section in sections if section.title == CHOICE for finding in section.findings]
+    return Report(tuple(s for s in sections if s.findings), not choice or any(choice))
+
+
+def _looked_at(
+    looks: Mapping[str, Callable[[], Iterable[Finding]]], tell: Callable[[str], None]
+) -> Iterator[Section]:
+    for title, look in looks.items():
+        tell(title)
+        yield Section(title, tuple(look()))
 
 
 def _host() -> Iterator[Finding]:

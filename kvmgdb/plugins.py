@@ -82,6 +82,17 @@ class Plugins:
         """Every backend by name."""
         return {info.name: info for record in self.records for info in record.backends}
 
+    def backend(self, name: str) -> BackendInfo:
+        """One backend.
+
+        Raises:
+            UsageError: there is none of that name; the message names the nearest one.
+        """
+        info = self.backends.get(name)
+        if info is None:
+            raise UsageError(f"there is no backend {name!r}{_suggest(name, self.backends)}")
+        return info
+
     @cached_property
     def monitor_commands(self) -> dict[str, MonitorCommand]:
         """Every monitor command by name, in the order of ``monitor help``."""

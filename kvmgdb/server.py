@@ -16,6 +16,18 @@ from kvmgdb.transport import Connection, Listener
 
 log = logging.getLogger(__name__)
 
+NO_INSTRUCTION = range(0)
+"""A run within it ends after the first one."""
+
+
+SHOWN = 200
+"""Bytes of a packet that -vv shows."""
+
+
+def _shown(payload: bytes) -> str:
+    text = payload[:SHOWN].decode("latin-1").encode("unicode_escape").decode("ascii")
+    return text if len(payload) <= SHOWN else f"{text}... ({len(payload)} bytes)"
+
 
 class Server:
     """Serves one guest to one debugger after another."""
@@ -87,6 +99,7 @@ class Conversation:
         self._events: deque[framing.Event] = deque()
         self._last_frame = b""
         self._interrupted = False
+        self._logs_packets = log.isEnabledFor(logging.DEBUG)  # asked once: a packet takes microseconds
 
     def hold(self) -> Leave | None:
         """Talk until the debugger leaves; None where the connection just ended."""
@@ -162,6 +175,8 @@ class Conversation:
 
     def _guarded(self, payload: bytes) -> Outcome:
         """Dispatch; a fault of ours fails one packet and not the session."""
+        if self._logs_packets:
+            log.debug("-> %s", _shown(payload))
         try:
             return dispatch(self._session, payload)
         except Exception as problem:
@@ -175,6 +190,8 @@ class Conversation:
             return Reply(self._session.error_reply(RspError(f"internal error: {problem}")))
 
     def _answer(self, payload: bytes, ack: bytes) -> None:
+        if self._logs_packets:
+            log.debug("<- %s", _shown(payload))
         self._last_frame = framing.encode(payload)
         self._connection.send(ack + self._last_frame)
 
@@ -184,9 +201,10 @@ class Conversation:
         try:
             fresh = True
             while not self._take_interrupt():
-                if run.step:
+                if run.step and not backend.may_wait:
                     return backend.step()
-                stop = backend.resume(self._connection.fd, fresh, run.within)
+                within = NO_INSTRUCTION if run.step else run.within
+                stop = backend.resume(self._connection.fd, fresh, within)
                 if stop is not None:
                     return stop
                 fresh = False

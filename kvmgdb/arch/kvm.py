@@ -197,14 +197,24 @@ class KvmPort(Protocol):
     """Registers of the guest's whose change changes what must be armed for it."""
     debug_arch_size: int
     """Bytes of ``struct kvm_guest_debug_arch``."""
-    halt: bytes
-    """The instruction that halts; a single step over it must not hide that."""
+    halt: int | None
+    """The byte that is the instruction that halts; None where there is none."""
     integers: str
     """The block that an instruction's undoing restores: general registers and program counter."""
     trials: tuple[Trial, ...]
 
     def set_up_machine(self, machine: KvmMachine) -> None:
         """What a new machine needs before it gets a processor."""
+        ...
+
+    def create_irqchip(self, machine: KvmMachine) -> None:
+        """Interrupt controllers and a timer in the kernel, where somebody asks for them (KVM API,
+        KVM_CREATE_IRQCHIP).  A halted processor waits in the kernel then.
+
+        Raises:
+            BackendError: this architecture has none.
+            OSError: the kernel refuses.
+        """
         ...
 
     def set_up_vcpu(self, device: Kvm, vcpu: Kvm) -> None:
@@ -255,10 +265,18 @@ class KvmPort(Protocol):
     def steps_on(self, code: memoryview, before: int, after: int) -> bool:
         """Whether a step from ``before`` to ``after`` leaves the processor ready for the next one.
 
-        It does not after a halt, or whatever may have ended single-stepping or changed the translation: an
+        It does not after whatever may have ended single-stepping or changed the translation: an
         interrupt, a load of the flags.  ``code`` is the page of ``before`` as it was once looked up; a
         doubtful case is answered with False, and costs time.
         """
+        ...
+
+    def may_halt(self, state: VcpuState) -> bool:
+        """Whether the halt instruction halts; where it is privileged, it is an exception."""
+        ...
+
+    def pass_halt(self, state: VcpuState) -> None:
+        """Put the program counter behind the halt instruction, as one that has been executed."""
         ...
 
     def step_leak(self, state: VcpuState, code: bytes) -> tuple[int, int] | None:

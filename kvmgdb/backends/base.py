@@ -93,6 +93,14 @@ class Backend(Protocol):
         """Disarm what :meth:`insert` armed."""
         ...
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether the next instruction may wait for an interrupt for as long as it likes.
+
+        Then it is for :meth:`resume`, which can be woken: within an empty range it is a single step.
+        """
+        ...
+
     def step(self) -> Stop:
         """Execute one instruction, a breakpoint at the program counter notwithstanding."""
         ...

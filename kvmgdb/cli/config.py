@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from enum import Enum
@@ -10,10 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kvmgdb.cli.complete import archs, backends, file_names, settings
+from kvmgdb.cli.log import WITHOUT_PREFIX
 from kvmgdb.errors import ConfigError
 
 if TYPE_CHECKING:
     from kvmgdb.config.rows import Row
+
+log = logging.getLogger(__name__)
 
 config_app = typer.Typer(
     name="config", help="Check, show and begin configuration files.", no_args_is_help=True
@@ -29,20 +34,28 @@ class Format(Enum):
 
 @config_app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Configuration files.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Configuration files.", autocompletion=file_names)
+    ],
 ) -> None:
     """Check files by themselves: one line for each mistake, and exit code 2 if there is any."""
+    from kvmgdb import builtin
+    from kvmgdb.app import unknown_names
     from kvmgdb.config.lab import is_lab, load_lab
     from kvmgdb.config.load import load
+    from kvmgdb.config.problems import raise_problems
     from kvmgdb.config.text import printable
+    from kvmgdb.plugins import load_plugins
 
     failed = False
+    plugins = load_plugins(builtin)
     for file in files:
         try:
-            _ = load_lab(file) if is_lab(file) else load(file)
+            guests = load_lab(file).guests.values() if is_lab(file) else [load(file)]
+            raise_problems([line for guest in guests for line in unknown_names(guest, plugins)])
         except ConfigError as error:
             failed = True
-            typer.echo(str(error), err=True)
+            log.error("%s", error, extra=WITHOUT_PREFIX)
         else:
             typer.echo(f"{printable(str(file))}: ok")
     raise typer.Exit(2 if failed else 0)
@@ -50,10 +63,17 @@ def check(
 
 @config_app.command()
 def show(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A configuration file.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A configuration file.", autocompletion=file_names)
+    ] = None,
     sets: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Set one value, such as guest.memory=16MiB."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Set one value, such as guest.memory=16MiB.",
+            autocompletion=settings,
+        ),
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
 ) -> None:
@@ -80,15 +100,32 @@ def show(
 @config_app.command()
 def init(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to write; - is standard output.",
+            autocompletion=file_names,
+        ),
     ] = Path("kvmgdb.yaml"),
-    arch: Annotated[str | None, typer.Option(metavar="NAME[:VARIANT]", help="The architecture.")] = None,
-    backend: Annotated[str | None, typer.Option(metavar="NAME", help="What runs the guest.")] = None,
+    arch: Annotated[
+        str | None, typer.Option(metavar="NAME[:VARIANT]", help="The architecture.", autocompletion=archs)
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What runs the guest.", autocompletion=backends)
+    ] = None,
 ) -> None:
     """Write a commented file that holds the defaults; a file that exists is left alone."""
+    from kvmgdb import builtin
     from kvmgdb.config.template import template
+    from kvmgdb.plugins import load_plugins
 
-    text = template(arch, backend)
+    text, plugins = template(arch, backend), load_plugins(builtin)
+    if arch is not None:
+        plugins.resolve(arch)
+    if backend is not None:
+        plugins.backend(backend)
     if str(output) == "-":
         typer.echo(text, nl=False)
         return

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kvmgdb.cli.complete import archs, backends
+from kvmgdb.cli.progress import Waiting
+
 if TYPE_CHECKING:
     from kvmgdb.doctor import Report
 
@@ -19,9 +22,14 @@ class Format(Enum):
 
 
 def doctor(
-    backend: Annotated[str | None, typer.Option(metavar="NAME", help="The backend you mean to use.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The backend you mean to use.", autocompletion=backends)
+    ] = None,
     arch: Annotated[
-        str | None, typer.Option(metavar="NAME[:VARIANT]", help="The architecture you mean to debug.")
+        str | None,
+        typer.Option(
+            metavar="NAME[:VARIANT]", help="The architecture you mean to debug.", autocompletion=archs
+        ),
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
 ) -> None:
@@ -30,7 +38,8 @@ def doctor(
     from kvmgdb.doctor import examine
     from kvmgdb.plugins import load_plugins
 
-    report = examine(load_plugins(builtin), backend, arch)
+    with Waiting("looking at this host") as waiting:
+        report = examine(load_plugins(builtin), backend, arch, lambda name: waiting.say(f"looking at {name}"))
     if output is Format.JSON:
         _print_json(report)
     else:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kvmgdb.cli.complete import archs, file_names
+
 if TYPE_CHECKING:
     from kvmgdb.inspect.decoders import Decoders
 
@@ -47,11 +49,15 @@ def inspect_exit(
         typer.Argument(
             metavar="FILE|EXIT",
             help="Files, - for standard input, or exits themselves: hex, key=value, what gdb prints.",
+            autocompletion=file_names,
         ),
     ] = None,
     form: Annotated[From, typer.Option("--from", help="How the input is written.")] = From.AUTO,
     arch: Annotated[
-        str, typer.Option("--arch", metavar="NAME[:VARIANT]", help="The guest's architecture.")
+        str,
+        typer.Option(
+            "--arch", metavar="NAME[:VARIANT]", help="The guest's architecture.", autocompletion=archs
+        ),
     ] = "",
     byteorder: Annotated[
         ByteOrderName | None, typer.Option("--byteorder", help="The host's, for bare payloads.")
@@ -60,11 +66,19 @@ def inspect_exit(
         str | None, typer.Option("--dr7", metavar="VALUE", help="DR7 as it was armed (x86).")
     ] = None,
     armed: Annotated[
-        Path | None, typer.Option("--armed", metavar="FILE", help="What was armed, as YAML or JSON.")
+        Path | None,
+        typer.Option(
+            "--armed", metavar="FILE", help="What was armed, as YAML or JSON.", autocompletion=file_names
+        ),
     ] = None,
     image: Annotated[
         Path | None,
-        typer.Option("--image", metavar="ELF", help="Name functions and lines, and disassemble."),
+        typer.Option(
+            "--image",
+            metavar="ELF",
+            help="Name functions and lines, and disassemble.",
+            autocompletion=file_names,
+        ),
     ] = None,
     output: Annotated[Output, typer.Option("--format", help="How to print it.")] = Output.TEXT,
     summary: Annotated[bool, typer.Option("--summary", help="Count by verdict and address instead.")] = False,

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from typing import Annotated, NoReturn
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from kvmgdb.cli import doctor, plugins, serve
+from kvmgdb.cli import complete, doctor, plugins, serve
 from kvmgdb.cli.config import config_app
 from kvmgdb.cli.inspect_exit import inspect_exit
 from kvmgdb.cli.lab import lab_app
-from kvmgdb.cli.log import configure
+from kvmgdb.cli.log import WITHOUT_PREFIX, configure, says
 from kvmgdb.errors import ConfigError, KvmgdbError, UsageError
 from kvmgdb.version import __version__
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="kvmgdb",
@@ -25,7 +29,10 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "color": False if os.environ.get("NO_COLOR") else None,
+    },
 )
 app.command("serve")(serve.serve)
 app.command("inspect-exit")(inspect_exit)
@@ -51,30 +58,37 @@ def options(
         typer.Option("-v", "--verbose", count=True, help="Say more on standard error; twice: everything."),
     ] = 0,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
+    log_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Add what is said to a file, with times, as with -v or more.",
+            autocompletion=complete.file_names,
+        ),
+    ] = None,
 ) -> None:
     """A GDB server for virtual-machine guests."""
-    configure(verbose, quiet)
+    configure(verbose, quiet, log_file)
 
 
 def main() -> None:
     """Run the command line; the entry point of the distribution."""
+    configure()
     try:
-        app()
-    except ConfigError as problem:  # FILE:LINE:COLUMN comes first, where an editor looks for it
-        _end(EXIT_USAGE, str(problem))
+        complete.for_bash(app) if os.environ.get(complete.VARIABLE) == "complete_bash" else app()
+    except ConfigError as problem:
+        log.error("%s", problem, extra=WITHOUT_PREFIX)
+        sys.exit(EXIT_USAGE)
     except KvmgdbError as problem:
-        _end(EXIT_USAGE if isinstance(problem, UsageError) else EXIT_FAILURE, f"kvmgdb: {problem}")
+        log.error("%s", problem)
+        sys.exit(EXIT_USAGE if isinstance(problem, UsageError) else EXIT_FAILURE)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         sys.exit(EXIT_FAILURE)
     except Exception as problem:
-        if logging.getLogger().isEnabledFor(logging.DEBUG):
-            raise
-        name = type(problem).__name__
-        _end(EXIT_FAILURE, f"kvmgdb: an error in kvmgdb itself: {name}: {problem} (-vv shows where)")
-
-
-def _end(code: int, text: str) -> NoReturn:
-    print(text, file=sys.stderr)  # noqa: T201
-    sys.exit(code)
+        where = "" if says(logging.DEBUG) else " (-vv shows where)"
+        log.error(
+            "an error in kvmgdb itself: %s: %s%s", type(problem).__name__, problem, where, exc_info=True
+        )
+        sys.exit(EXIT_FAILURE)

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from kvmgdb.cli.complete import archs, backends, file_names, policies, settings
+from kvmgdb.cli.log import says
+from kvmgdb.cli.progress import Waiting
+
 
 def serve(
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="A lab file; flags override it.")
+        Path | None,
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="A lab file; flags override it.", autocompletion=file_names
+        ),
     ] = None,
     arch: Annotated[
         str | None,
-        typer.Option(metavar="NAME[:VARIANT]", help="Architecture, such as x86, x86:16 or ppc:440."),
+        typer.Option(
+            metavar="NAME[:VARIANT]",
+            help="Architecture, such as x86, x86:16 or ppc:440.",
+            autocompletion=archs,
+        ),
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What runs the guest: emulator or kvm.")
+        str | None,
+        typer.Option(metavar="NAME", help="What runs the guest: emulator or kvm.", autocompletion=backends),
     ] = None,
     image: Annotated[
         list[str] | None,
@@ -35,18 +49,25 @@ def serve(
         typer.Option("--allow-remote", help="Let other machines connect: whoever does controls the guest."),
     ] = False,
     policy: Annotated[
-        str | None, typer.Option(metavar="PRESET", help="Who owns breakpoints and debug exits.")
+        str | None,
+        typer.Option(metavar="PRESET", help="Who owns breakpoints and debug exits.", autocompletion=policies),
     ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Any key of the lab file, as in policy.watchpoints=refuse."
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any key of the lab file, as in policy.watchpoints=refuse.",
+            autocompletion=settings,
         ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End with the first debugger's session.")] = False,
     run: Annotated[bool, typer.Option("--run", help="Start the guest before a debugger attaches.")] = False,
     trace: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write every exit and decision as JSON lines.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write every exit and decision as JSON lines.", autocompletion=file_names
+        ),
     ] = None,
     gdb: Annotated[
         bool, typer.Option("--gdb", help="Start gdb in this terminal, attached; the server ends with it.")
@@ -70,15 +91,18 @@ def serve(
         "trace": trace,
     }  # fmt: skip
     given = {name: value for name, value in flags.items() if value not in (None, [])}
-    loaded = load(config, os.environ, given, set_ or [])
-    if not gdb and gdb_command is None:
-        app.serve(loaded.config, _announce)
-        return
-    with private_listener(loaded) as config_for_gdb:
-        raise typer.Exit(app.serve(config_for_gdb, _announce, Gdb(gdb_command or "")))
+    with Waiting("starting the guest") as waiting:
+        loaded = load(config, os.environ, given, set_ or [])
+        if not gdb and gdb_command is None:
+            app.serve(loaded.config, partial(_announce, waiting))
+            return
+        with private_listener(loaded) as private:
+            raise typer.Exit(app.serve(private, lambda *_: waiting.done(), Gdb(gdb_command or "")))
 
 
-def _announce(address: str, hint: str) -> None:
+def _announce(waiting: Waiting, address: str, hint: str) -> None:
+    waiting.done()
     if address != "stdio":
-        typer.echo(f"attach with: {hint}", err=True)
+        if says(logging.WARNING):
+            typer.echo(f"attach with: {hint}", err=True)
         typer.echo(f"listening on {address}")  # last: who waits for it finds the other there

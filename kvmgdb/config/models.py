@@ -87,7 +87,7 @@ Switch = Annotated[bool, _read_by(values.parse_switch, bool)]
 class ImageData(TypedDict, total=False):
     """One image: an ELF file, or raw bytes with an address."""
 
-    path: Required[Annotated[File, Field(description="The file, relative to this one.")]]
+    path: Required[Annotated[File, Field(description="The file: ELF, or raw bytes.")]]
     address: Annotated[Address, Field(description="Where raw bytes go (guest-physical); ELF files say it.")]
 
 
@@ -101,24 +101,30 @@ class GuestData(TypedDict, total=False):
     image: Annotated[
         list[_Image],
         BeforeValidator(_one_or_many, json_schema_input_type=_Image | list[_Image]),
-        Field(description="FILE, FILE@ADDRESS, {path, address}, or a list of these."),
+        Field(description="One image, or a list of them: FILE, FILE@ADDRESS, or a mapping."),
     ]
     memory: Annotated[
         int,
         _read_by(values.parse_memory, _SizeInput),
-        Field(description="Whole pages, such as 16MiB; the units K, M, G, KiB, MiB, GiB are powers of 1024."),
+        Field(description="RAM, in whole pages. The units K, M, G, KiB, MiB and GiB are powers of 1024."),
     ]
-    entry: Annotated[Address, Field(description="Where the guest starts; without it, where its image says.")]
+    entry: Annotated[
+        Address,
+        Field(
+            description="Where the guest starts. Without it, at the entry of the first ELF, or the first "
+            "byte of a raw image."
+        ),
+    ]
 
 
 @with_config(ConfigDict(extra="allow"))
 class BackendData(TypedDict, total=False):
-    """What runs the guest; keys besides kind are that backend's own."""
+    """What runs the guest: a name, or a mapping with kind and that backend's own keys."""
 
     kind: Annotated[
         str,
         _read_by(values.parse_backend, _matching(values.BACKEND_PATTERN)),
-        Field(description="The backend's name: emulator, kvm, qemu, or a plugin's."),
+        Field(description="The backend's name; kvmgdb plugins lists what there is."),
     ]
 
 
@@ -147,7 +153,7 @@ class PolicyData(TypedDict, total=False):
 Version = Annotated[
     int,
     PlainValidator(_parse_version, json_schema_input_type=int),
-    Field(description="The version of this format.", json_schema_extra={"const": VERSION}),
+    Field(description=f"The version of this format: {VERSION}.", json_schema_extra={"const": VERSION}),
 ]
 
 
@@ -158,7 +164,10 @@ class LabGuestData(TypedDict, total=False):
     include: Annotated[
         list[File],
         BeforeValidator(_one_or_many, json_schema_input_type=_FileName | list[_FileName]),
-        Field(description="Files whose values hold where this one says nothing; of several, the last wins."),
+        Field(
+            description="A file, or a list of files, whose values hold where this one says nothing; of "
+            "several, the last wins."
+        ),
     ]
     arch: Annotated[
         str,
@@ -184,7 +193,9 @@ class LabGuestData(TypedDict, total=False):
     ]
     once: Annotated[Switch, Field(description="Whether to end after the first debugger.")]
     run: Annotated[Switch, Field(description="Whether the guest starts before a debugger attaches.")]
-    trace: Annotated[File, Field(description="Where every packet and decision is written.")]
+    trace: Annotated[
+        File, Field(description="Where every exit and decision is written, a line of JSON each.")
+    ]
     policy: Annotated[
         PolicyData,
         BeforeValidator(partial(_short_form, "preset"), json_schema_input_type=_Preset | PolicyData),

@@ -34,7 +34,7 @@ class ServeConfig:
     run: bool = False
     """Whether the guest starts at once, before a debugger attaches."""
     trace: Path | None = None
-    """Where every decision and packet is written; None: nowhere."""
+    """Where every exit and decision is written; None: nowhere."""
     policy: Policy = PRESETS[DEFAULT_PRESET].policy
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import cast
@@ -10,6 +12,8 @@ from kvmgdb.config.text import shown
 from kvmgdb.config.tree import Node, Origin, Scalar, Source
 from kvmgdb.config.yaml_tree import parse_scalar
 from kvmgdb.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 NAMES: dict[str, str] = {
     "arch": "arch",
@@ -27,6 +31,10 @@ NAMES: dict[str, str] = {
 """Name -> key of the file.  The flag ``--allow-remote`` and the variable ``KVMGDB_ALLOW_REMOTE`` follow from
 the name ``allow_remote``; other ``KVMGDB_*`` variables are not configuration."""
 
+PREFIX = "KVMGDB_"
+NEARLY = 0.75
+"""How alike two names must be (difflib's ratio) for one to be taken for the other misspelt."""
+
 _FILE_ONLY = ("version", "include")
 
 
@@ -37,11 +45,21 @@ def flag_of(name: str) -> str:
 
 def variable_of(name: str) -> str:
     """Name the environment variable that sets ``name``: ``KVMGDB_ALLOW_REMOTE``."""
-    return "KVMGDB_" + name.upper()
+    return PREFIX + name.upper()
 
 
 def environment_tree(environment: Mapping[str, str]) -> Node:
-    """Collect the ``KVMGDB_*`` variables that are configuration; an empty one counts as not set."""
+    """Collect the ``KVMGDB_*`` variables that are configuration; an empty one counts as not set.
+
+    A variable that is nearly one of them is a slip of the pen, sooner than somebody else's: a warning.
+    """
+    for variable in sorted(environment):
+        name = variable.removeprefix(PREFIX).lower()
+        near = difflib.get_close_matches(name, NAMES, 1, NEARLY) if variable.startswith(PREFIX) else []
+        if near and name not in NAMES:
+            log.warning(
+                'environment %s: no such variable; did you mean "%s"?', variable, variable_of(near[0])
+            )
     return _tree(
         (key, environment[variable_of(name)], Origin(Source.ENVIRONMENT, variable_of(name)))
         for name, key in NAMES.items()

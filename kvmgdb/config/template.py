@@ -18,7 +18,7 @@ version: {version}
 {arch}
 
 # What runs the guest: emulator, kvm or qemu; or a mapping with that backend's own options:
-# {{kind: kvm, device: /dev/kvm}}.
+# {{kind: kvm, device: /dev/kvm, irqchip: false}}.
 backend: {backend}
 
 guest:
@@ -37,7 +37,7 @@ listen: {listen}
 # once: {once}
 # Whether the guest starts before a debugger attaches.
 # run: {run}
-# Where every packet and decision is written.
+# Where every exit and decision is written, a line of JSON each.
 # trace: kvmgdb.trace
 
 # Who owns a debug event.  The presets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -21,6 +22,8 @@ from kvmgdb.inspect.judge import Judged, judge
 from kvmgdb.inspect.raw import Form
 from kvmgdb.inspect.source import Source, Tick, read
 from kvmgdb.inspect.summary import Summary
+
+log = logging.getLogger(__name__)
 
 MAX_PROBLEMS = 10
 """Lines about unusable input before the rest is only counted."""
@@ -53,26 +56,24 @@ class Job:
 class Problems:
     """Input that could not be used: a line each, and a count."""
 
-    def __init__(self, err: TextIO) -> None:
+    def __init__(self) -> None:
         self.count = 0
-        self._err = err
 
     def report(self, text: str) -> None:
-        """Print one line, unless there were many."""
+        """Say so in one line, unless there were many."""
         self.count += 1
         if self.count <= MAX_PROBLEMS:
-            print(f"kvmgdb: {text}", file=self._err)
+            log.error("%s", text)
 
     def finish(self) -> None:
-        """Say how many were not printed."""
+        """Say how many were not told."""
         if self.count > MAX_PROBLEMS:
-            rest = self.count - MAX_PROBLEMS
-            print(f"kvmgdb: {rest} more exits could not be used", file=self._err)
+            log.error("%d more exits could not be used", self.count - MAX_PROBLEMS)
 
 
 def run(job: Job, sources: Iterable[Source]) -> int:
     """Inspect every exit of ``sources``; return the exit code: 2 if any could not be used."""
-    problems = Problems(job.err)
+    problems = Problems()
     with _progress(job) as tick_of:
         exits = _judge_all(job, sources, problems, tick_of)
         if job.summary:

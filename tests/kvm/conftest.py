@@ -5,29 +5,25 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from kvmgdb import builtin
-from kvmgdb.arch.kvm import (
-    KvmMachine,
-)
-from kvmgdb.arch.kvm_calls import io
+from kvmgdb.arch.kvm import KvmMachine
 from kvmgdb.backends.base import GuestSetup
 from kvmgdb.backends.kvm.device import Device
 from kvmgdb.backends.kvm.probe import TrialBench
 from kvmgdb.loader import LoadedImages
-from kvmgdb.plugins import load_plugins
 from kvmgdb_x86 import kvm_probe as probe
-from kvmgdb_x86 import modes
+from kvmgdb_x86 import kvm_structs, modes
 from kvmgdb_x86.kvm import X86Kvm
 from tests.support import kvm_host
 from tests.support.guests import sample
 from tests.support.kvm_host import Need
-from tests.support.machines import LIMIT, MEMORY, Machine
+from tests.support.machines import LIMIT, MEMORY, Machine, plugins
 
 ENTRY = 0x1000
 HANDLERS = 0x7000
@@ -52,6 +48,11 @@ NEEDS = (
     Need(r"test_software_breakpoint_payload.*\[32", (probe.int3("32"),), "it reads the payload of an INT3"),
     Need(r"test_software_breakpoint_payload.*\[16", (probe.int3("16"),), "it reads the payload of an INT3"),
     Need(r"test_the_guest_goes_on_after_its_handler\[32", (probe.IRET,), "its handler returns"),
+    Need(
+        r"test_(ticks_of|a_breakpoint_in_the_handler|a_watchpoint_on_what|a_step_from_a_halt_is).*\[32",
+        (probe.IRET,),
+        "its handler returns",
+    ),
     Need(r"test_sse_arithmetic", (probe.SSE,), "it computes with SSE"),
 )
 
@@ -65,7 +66,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     kvm_host.expect(here, NEEDS)
 
 
-StartGuest = Callable[[str, bytes], Machine]
+class StartGuest(Protocol):
+    """Starts a guest of a few instructions, with the backend's own options."""
+
+    def __call__(self, variant: str, code: bytes, **options: object) -> Machine: ...
 
 
 @pytest.fixture
@@ -73,19 +77,18 @@ def start() -> Iterator[StartGuest]:
     """``start("64", code)``: a guest at its entry, on the backend."""
     with ExitStack() as stack:
 
-        def make(variant: str, code: bytes) -> Machine:
-            return stack.enter_context(_guest(variant, code))
+        def make(variant: str, code: bytes, **options: object) -> Machine:
+            return stack.enter_context(_guest(variant, code, options))
 
         yield make
 
 
 @contextmanager
-def _guest(variant: str, code: bytes) -> Iterator[Machine]:
-    plugins = load_plugins(builtin, environment={})
-    arch = plugins.resolve(f"x86:{variant}")
+def _guest(variant: str, code: bytes, options: Mapping[str, object]) -> Iterator[Machine]:
+    arch = plugins().resolve(f"x86:{variant}")
     printed = bytearray()
     images = LoadedImages(((ENTRY, code),), ENTRY)
-    backend = plugins.backends["kvm"].create(GuestSetup(arch, images, MEMORY, printed.append, {}))
+    backend = plugins().backends["kvm"].create(GuestSetup(arch, images, MEMORY, printed.append, options))
     try:
         machine = Machine(arch, sample(f"x86:{variant}"), backend, printed)
         backend.write_register(arch.registers.sp, STACK)
@@ -116,7 +119,7 @@ class _WithInterrupts(X86Kvm):
 
     def set_up_machine(self, machine: KvmMachine) -> None:
         super().set_up_machine(machine)
-        machine.call(io("KVM_CREATE_IRQCHIP", 0x60))
+        machine.call(kvm_structs.KVM_CREATE_IRQCHIP)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -105,6 +107,34 @@ def test_detach_leaves_the_guest_running_without_traps(gdb: Gdb, serve: Serve, g
     gdb.script("break print_number", "continue", "detach")
     text = serve.wait_for_error_text("factorial(10) = 3628800")
     assert "counter = 1000\nticks = 1000\nwatched = 42\nbalance = 500\n" in text
+
+
+def test_after_a_detach_the_guests_code_is_its_own(gdb: Gdb, serve: Serve, guest: SampleGuest) -> None:
+    code = guest.symbol("deposit")
+    before = gdb.memory(code, 8)
+    gdb.script("set breakpoint always-inserted on", "set var want_spin = 1", "break deposit", "detach")
+    with gdb_support.attached(serve.target, guest) as another:
+        assert another.memory(code, 8) == before
+        assert "spin ()" in another.run("frame")
+        another.run("set var keep_spinning = 0")
+        another.start("continue")
+        assert "balance = 500" in serve.wait_for_error_text("factorial")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)]
+)
+@pytest.mark.parametrize("guest", ["x86:64"], indirect=True)
+def test_the_end_of_the_server_is_the_end_of_the_guest(
+    gdb: Gdb, serve: Serve, number: signal.Signals, code: int
+) -> None:
+    """Its memory, with the traps in it, is the server's: nothing of either is left."""
+    gdb.script("break deposit", "set var want_spin = 1")
+    gdb.start("continue")
+    serve.wait_for_error_text("sample guest")
+    serve.signal(number)
+    assert serve.wait() == code
+    assert re.search("Remote connection closed|reset by peer", gdb.finish())
 
 
 @pytest.mark.parametrize("guest", ["x86:64"], indirect=True)

@@ -8,17 +8,15 @@ import struct
 
 import pytest
 
-from kvmgdb import builtin
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import GuestException, StopKind
 from kvmgdb.backends.base import GuestSetup
 from kvmgdb.errors import RspError
 from kvmgdb.loader import combine, read_image
-from kvmgdb.plugins import load_plugins
 from tests.kvm.conftest import ENTRY, HANDLERS, STACK, StartGuest, set_handler
 from tests.support import kvm_host
 from tests.support.guests import sample
-from tests.support.machines import MEMORY, Machine
+from tests.support.machines import MEMORY, Machine, plugins
 
 VARIANTS = ["64", "32", "16"]
 DB, BP = 1, 3
@@ -158,6 +156,21 @@ def test_its_breakpoint_beside_ours(start: StartGuest) -> None:
     assert machine.register("dr6") & 0xF == 1
 
 
+def test_a_step_onto_its_breakpoint_reaches_its_handler(start: StartGuest) -> None:
+    """Its debug registers are in force while it is stepped, and a hit exits to us: it is not ours."""
+    machine = start("64", OWN)
+    handler = set_handler(machine, DB, HLT)
+    machine.backend.insert(BreakpointKind.SOFTWARE, ENTRY + 0x3F, 1)
+    assert machine.run().pc == ENTRY + 0x3F
+    for _ in range(3):
+        stop = machine.backend.step()
+        if stop.pc > ENTRY + 0x40:
+            break
+    assert handler <= stop.pc <= handler + 1
+    assert _pushed(machine) == ENTRY + 0x40
+    assert machine.register("dr6") & 1
+
+
 def test_ours_never_show_in_what_the_guest_reads(start: StartGuest) -> None:
     reads = b"\x0f\x21\xc3" + b"\x0f\x21\xf9"  # mov rbx, dr0; mov rcx, dr7
     machine = start("64", NOP + reads + HLT)
@@ -222,13 +235,12 @@ def test_an_int3_of_two_bytes(start: StartGuest, variant: str) -> None:
 def test_the_guest_that_checks_itself(breakpoints: bool) -> None:
     """What it finds wrong is what this host's debug registers do not do, debugger or not."""
     elf = sample("x86:64").folder / "selfdebug64.elf"
-    plugins = load_plugins(builtin, environment={})
     images = combine((read_image(elf, None),), None)
     printed = bytearray()
-    setup = GuestSetup(plugins.resolve("x86:64"), images, MEMORY, printed.append, {})
-    backend = plugins.backends["kvm"].create(setup)
+    setup = GuestSetup(plugins().resolve("x86:64"), images, MEMORY, printed.append, {})
+    backend = plugins().backends["kvm"].create(setup)
     try:
-        machine = Machine(plugins.resolve("x86:64"), sample("x86:64"), backend, printed)
+        machine = Machine(plugins().resolve("x86:64"), sample("x86:64"), backend, printed)
         if breakpoints:
             unused = images.entry + 0x10_0000
             backend.insert(BreakpointKind.SOFTWARE, unused, 1)

@@ -13,7 +13,7 @@ from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import Signal, StopKind
 from kvmgdb.backends.kvm.backend import KvmBackend
 from kvmgdb_x86 import modes
-from tests.kvm.conftest import ENTRY, StartGuest
+from tests.kvm.conftest import ENTRY, StartGuest, set_handler
 from tests.support.machines import Machine
 
 HLT, NOP = b"\xf4", b"\x90"
@@ -267,3 +267,57 @@ def test_the_trap_flag_on_the_stack_is_found(start: StartGuest) -> None:
     backend._view.clear_bits(*leak)
     assert machine.read(leak[0], 1) == b"\x0e"
     assert backend._port.step_leak(backend._vcpu.state, b"\xb8\0\0\0\x9c") is None
+
+
+@pytest.mark.parametrize("variant", ["64", "32", "16"])
+def test_a_halt_that_is_stepped_halts_once(start: StartGuest, variant: str) -> None:
+    machine = start(variant, HLT + NOP * 3 + HLT)
+    stop = machine.backend.step()
+    assert (stop.kind, stop.pc) == (StopKind.HALT, ENTRY + 1)
+    stop = machine.run()
+    assert (stop.kind, stop.pc) == (StopKind.HALT, ENTRY + 5)
+
+
+def test_a_step_into_a_handler_with_a_breakpoint(start: StartGuest) -> None:
+    """The handler is entered within the step, and the trap at its start is the debugger's."""
+    machine = start("64", NOP + b"\x0f\x0b" + HLT)
+    handler = set_handler(machine, 6, NOP + HLT)
+    machine.backend.insert(BreakpointKind.SOFTWARE, handler, 1)
+    machine.backend.step()
+    assert machine.backend.step().pc == handler
+    assert machine.run().pc == handler + 2
+
+
+@pytest.mark.parametrize("code", [b"\xfb", b"\x8e\xd0"], ids=["sti", "mov ss, ax"])
+def test_a_step_over_what_holds_a_step_off(start: StartGuest, code: bytes) -> None:
+    """STI and MOV SS let the next instruction run too, on a processor; KVM's emulator may not."""
+    machine = start("64", code + NOP * 4 + HLT)
+    machine.backend.write_register("rax", machine.register("ss"))
+    first = machine.backend.step().pc - ENTRY
+    assert first in (len(code), len(code) + 1)
+    assert machine.backend.step().pc - ENTRY == first + 1
+
+
+@pytest.mark.parametrize("kind", [BreakpointKind.SOFTWARE, BreakpointKind.HARDWARE])
+def test_addresses_are_linear(start: StartGuest, kind: BreakpointKind) -> None:
+    """In a code segment that does not begin at 0."""
+    machine = start("16", NOP * 4 + HLT)
+    machine.backend.write_register("cs", (ENTRY - 0x20) >> 4)
+    machine.backend.write_register("eip", 0x20)
+    assert machine.backend.pc() == ENTRY
+    assert machine.backend.step().pc == ENTRY + 1
+    machine.backend.insert(kind, ENTRY + 3, 1)
+    stop = machine.run()
+    assert (stop.kind, stop.pc, machine.register("eip")) == (StopKind.BREAKPOINT, ENTRY + 3, 0x23)
+    assert machine.run().pc == ENTRY + 5
+
+
+@pytest.mark.parametrize("kind", [BreakpointKind.SOFTWARE, BreakpointKind.HARDWARE])
+def test_a_reset_loses_nothing_that_is_set(start: StartGuest, kind: BreakpointKind) -> None:
+    machine = start("64", NOP * 4 + HLT)
+    machine.backend.insert(kind, ENTRY + 2, 1)
+    for _ in range(2):
+        assert machine.run().pc == ENTRY + 2
+        machine.backend.reset()
+    machine.backend.remove(kind, ENTRY + 2, 1)
+    assert machine.run().kind is StopKind.HALT

@@ -1,4 +1,4 @@
-"""A real LLDB against a real ``kvmgdb serve``: what docs/lldb.md promises."""
+"""A real LLDB against a real ``kvmgdb serve``: what docs/debuggers.md promises."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 
 from tests.support.serve import LIMIT, clean_environment
 
-CTRL_C, CTRL_D, TAB = "\x03", "\x04", "\t"
+CTRL_C, CTRL_U, TAB = "\x03", "\x15", "\t"
 
 
 class Terminal:

@@ -45,6 +45,7 @@ class EmulatorBackend(GuestState):
 
     name = "emulator"
     breakpoint_kinds = frozenset(BreakpointKind)
+    may_wait = False
 
     def __init__(
         self,

@@ -29,8 +29,6 @@ from kvmgdb.backends.kvm.waker import Waker
 from kvmgdb.backends.memory import PhysicalMemory
 from kvmgdb.loader import LoadedImages
 
-EVERYWHERE = range(1 << 64)
-
 
 class KvmBackend:
     """One guest; implements :class:`kvmgdb.backends.base.Backend`."""
@@ -47,6 +45,8 @@ class KvmBackend:
         images: LoadedImages,
         memory_size: int,
         console: Callable[[int], None],
+        *,
+        irqchip: bool,
     ) -> None:
         self._arch = arch
         self._port = port
@@ -54,6 +54,7 @@ class KvmBackend:
         self._host = host
         self._images = images
         self._console = console
+        self._irqchip = irqchip
         self.hand_back: HandBack = lambda _: True
         self.on_delivered: OnDelivered = lambda _: None
         self._memory = PhysicalMemory((Region(0, memory_size, "ram"), *port.regions))
@@ -73,6 +74,8 @@ class KvmBackend:
         """A machine in its start state."""
         self._machine = Machine(self._device)
         self._port.set_up_machine(self._machine)
+        if self._irqchip:
+            self._machine.add_irqchip(self._port)
         for region in self.regions:
             self._machine.add_memory(region, self._memory.pointer(region))
         self._vcpu = Vcpu(self._device, self._machine, self._port)
@@ -128,8 +131,10 @@ class KvmBackend:
         return self._view.read_registers(names)
 
     def write_register(self, name: str, value: int) -> None:
-        """Set one register, in the kernel too."""
+        """Set one register, in the kernel too.  A processor that is sent elsewhere waits no more."""
         self._view.write_register(name, value)
+        if name == self._arch.registers.pc:
+            self._vcpu.end_waiting()
 
     def translate(self, address: int) -> Extent | None:
         """Guest-virtual to guest-physical."""
@@ -182,6 +187,11 @@ class KvmBackend:
 
     # -- running -------------------------------------------------------------------------------------
 
+    @property
+    def may_wait(self) -> bool:
+        """With an irqchip: whether the processor has halted."""
+        return self._vcpu.is_waiting()
+
     def step(self) -> Stop:
         """Execute one instruction."""
         self._pass_what_was_shown()
@@ -217,8 +227,8 @@ class KvmBackend:
             stop = runner.step(into_handler=False)
             if stop is not None:
                 return stop
-        if self._comparing:
-            return runner.run_by_steps(woken, self._is_breakpoint, EVERYWHERE)
+        if self._comparing or runner.traps_are_silent:
+            return runner.run_by_steps(woken, self._is_breakpoint, None)
         return runner.run(woken)
 
     def _pass_what_was_shown(self) -> None:

@@ -6,9 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from kvmgdb.arch.kvm import (
-    Struct,
-)
+from kvmgdb.arch.kvm import KvmPort, Struct
 from kvmgdb.arch.kvm_calls import Ioctl
 from kvmgdb.arch.machine import Region
 from kvmgdb.backends.kvm import ioctls
@@ -30,7 +28,7 @@ NEEDED = {
     KVM_CAP_IMMEDIATE_EXIT: "leaving KVM_RUN at once (KVM_CAP_IMMEDIATE_EXIT, Linux 4.11)",
 }
 
-_ELSEWHERE = "use --backend emulator meanwhile"
+ELSEWHERE = "use --backend emulator meanwhile"
 
 
 class _Descriptor:
@@ -72,12 +70,14 @@ class Device(_Descriptor):
         try:
             version = self.call(ioctls.KVM_GET_API_VERSION)
         except OSError as problem:
-            raise BackendError(f"{path} is no KVM device ({problem.strerror}): {_ELSEWHERE}") from problem
+            raise BackendError(
+                f"{path} is no KVM device ({problem.strerror}): correct backend.device, or {ELSEWHERE}"
+            ) from problem
         if version != API_VERSION:
             raise BackendError(f"{path} speaks version {version} of the KVM API and not {API_VERSION}")
         for capability, what in NEEDED.items():
             if not self.has(capability):
-                raise BackendError(f"this host's KVM does not offer {what}: {_ELSEWHERE}")
+                raise BackendError(f"this host's KVM does not offer {what}: {ELSEWHERE}")
 
     @property
     def run_size(self) -> int:
@@ -85,23 +85,31 @@ class Device(_Descriptor):
         return self.call(ioctls.KVM_GET_VCPU_MMAP_SIZE)
 
 
+_LOAD = "load the module (`sudo modprobe kvm_intel`, kvm_amd or kvm_hv)"
+_OBSTACLES = {
+    errno.EACCES: (
+        "no permission to open {path}: join its group (`sudo usermod -aG kvm $USER`, then log in anew)"
+    ),
+    errno.EPERM: "this container keeps {path} closed: start it with the device (`--device {path}`)",
+    errno.ENOENT: f"there is no {{path}}: {_LOAD}, switch on virtualisation in the firmware",
+    errno.ENODEV: f"behind {{path}} is no module: {_LOAD}",
+    errno.ENXIO: f"behind {{path}} is no module: {_LOAD}",
+}
+
+
 def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except PermissionError as problem:
-        raise BackendError(
-            f"no permission to open {path}: join its group (`sudo usermod -aG kvm $USER`, then log in anew), "
-            f"or {_ELSEWHERE}"
-        ) from problem
-    except FileNotFoundError as problem:
-        raise BackendError(
-            f"there is no {path}: load the module (`sudo modprobe kvm_intel`, kvm_amd or kvm_hv), switch on "
-            f"virtualisation in the firmware, or {_ELSEWHERE}"
-        ) from problem
     except OSError as problem:
-        module = problem.errno in (errno.ENODEV, errno.ENXIO)
-        why = "no KVM module is loaded" if module else str(problem.strerror)
-        raise BackendError(f"{path} cannot be opened ({why}): {_ELSEWHERE}") from problem
+        raise BackendError(f"{obstacle(path, problem)}, or {ELSEWHERE}") from problem
+
+
+def obstacle(path: Path, problem: OSError) -> str:
+    """Why the device cannot be opened, and what to do about it."""
+    if problem.errno == errno.ENOENT and path != DEVICE:
+        return f"there is no {path}: correct backend.device"
+    known = _OBSTACLES.get(problem.errno or 0, "{path} cannot be opened ({why}): correct backend.device")
+    return known.format(path=path, why=problem.strerror)
 
 
 class Machine(_Descriptor):
@@ -124,6 +132,8 @@ class Machine(_Descriptor):
         self._slots = 0
         self.enabled: set[int] = set()
         """The capabilities :meth:`enable` has enabled."""
+        self.has_irqchip = False
+        """Whether interrupt controllers are in the kernel, and halted processors wait there."""
 
     def enable(self, capability: int, value: int) -> bool:
         """KVM_ENABLE_CAP; False where the host does not offer it."""
@@ -134,6 +144,21 @@ class Machine(_Descriptor):
         self.call(ioctls.KVM_ENABLE_CAP, request)
         self.enabled.add(capability)
         return True
+
+    def add_irqchip(self, port: KvmPort) -> None:
+        """Interrupt controllers and a timer in the kernel; before the first processor.
+
+        Raises:
+            BackendError: there are none.
+        """
+        try:
+            port.create_irqchip(self)
+        except OSError as problem:
+            raise BackendError(
+                f"KVM makes no interrupt controllers ({problem.filename}: {problem.strerror}): leave "
+                "backend.irqchip out"
+            ) from problem
+        self.has_irqchip = True
 
     def add_memory(self, region: Region, address: int) -> None:
         """Make ``region`` guest memory: the bytes of ours at host ``address``.

@@ -15,6 +15,8 @@ from kvmgdb.backends.kvm.start import port_for
 from kvmgdb.errors import BackendError, KvmgdbError
 
 CAPABILITIES = {
+    "KVM_CAP_IRQCHIP": 0,
+    "KVM_CAP_PIT2": 33,
     "KVM_CAP_SYNC_REGS": 74,
     "KVM_CAP_DEBUGREGS": 50,
     "KVM_CAP_VCPU_EVENTS": 41,

@@ -29,6 +29,8 @@ LONGEST_INSTRUCTION = 15
 """Bytes; of x86 (SDM vol. 2, "Instruction Format").  No trap of ours may be part of an instruction that is
 stepped."""
 
+NOWHERE = range(0)
+
 
 class Next(Enum):
     """What is to be done where nobody stops."""
@@ -50,8 +52,8 @@ NOTHING_HAPPENED = frozenset((INTERRUPTED, KVM_EXIT_INTR, KVM_EXIT_IRQ_WINDOW_OP
 class Exits:
     """Judges the exits of one processor.
 
-    ``stepping`` says that one instruction was asked for, and that the traps of ours in it had been lifted:
-    then a trap at the program counter is not ours.
+    ``stepped`` is where traps of ours had been lifted for the one instruction that was asked for: a trap
+    there is not ours.  None in a run, where none are.
     """
 
     def __init__(self, processor: Processor, console: Callable[[int], None], offer: Offer) -> None:
@@ -61,7 +63,7 @@ class Exits:
         self.console = console
         self._offer_to_guest = offer
         self._status: int | None = None
-        self._handlers: dict[int, Callable[[bool], Outcome]] = {
+        self._handlers: dict[int, Callable[[range | None], Outcome]] = {
             KVM_EXIT_DEBUG: self._on_debug,
             KVM_EXIT_IO: self._on_device,
             KVM_EXIT_MMIO: self._on_device,
@@ -74,12 +76,12 @@ class Exits:
         """The guest ends itself (kvmgdb.arch.machine.Devices)."""
         self._status = status
 
-    def judge(self, reason: int, *, stepping: bool) -> Outcome:
+    def judge(self, reason: int, *, stepped: range | None) -> Outcome:
         """What the last exit means."""
         if reason in NOTHING_HAPPENED:
             return Next.GO_ON
         handler = self._handlers.get(reason)
-        return handler(stepping) if handler is not None else self._over(reason, Signal.ABRT)
+        return handler(stepped) if handler is not None else self._over(reason, Signal.ABRT)
 
     def _over(self, reason: int, signal: Signal) -> Stop:
         """The guest, or KVM, cannot go on."""
@@ -90,7 +92,7 @@ class Exits:
 
     # -- the machine ---------------------------------------------------------------------------------
 
-    def _on_device(self, _stepping: bool) -> Outcome:
+    def _on_device(self, _stepped: range | None) -> Outcome:
         reason: int = self._vcpu.shared.exit_reason
         if not self._port.device(reason, self._vcpu.page, self):
             return self._on_unmapped(reason)
@@ -117,21 +119,21 @@ class Exits:
         self._view.moved()
         return Stop(StopKind.UNMAPPED, self._view.pc(), Signal.BUS, text, address=address)
 
-    def _on_halt(self, stepping: bool) -> Outcome:
+    def _on_halt(self, stepped: range | None) -> Outcome:
         """A halt of the guest's, or a trap of ours that is one."""
         trap = self._patches.trap
         if trap.report is Report.HALT:
-            outcome = self._on_trap(self._view.pc() - trap.pc_after, stepping=stepping)
+            outcome = self._on_trap(self._view.pc() - trap.pc_after, stepped)
             if outcome is not None:
                 self._view.move_pc(-trap.pc_after)
                 return outcome
         return halted(self._view.pc())
 
-    def _on_internal_error(self, stepping: bool) -> Outcome:
+    def _on_internal_error(self, stepped: range | None) -> Outcome:
         """KVM cannot go on: at a trap of ours our hit; at one of the guest's, its exception."""
         pc = self._view.pc()
         if self._patches.trap.report is Report.INTERNAL_ERROR:
-            outcome = self._on_trap(pc, stepping=stepping)
+            outcome = self._on_trap(pc, stepped)
             if outcome is not None:
                 return outcome
         code = self._view.read_virtual(pc, LONGEST_INSTRUCTION)
@@ -144,19 +146,22 @@ class Exits:
         self._view.moved()
         return self._offer(exception)
 
-    def _on_trap(self, address: int, *, stepping: bool) -> Outcome | None:
-        """The trap instruction at ``address`` was reached; None if it is the guest's."""
+    def _on_trap(self, address: int, stepped: range | None) -> Outcome | None:
+        """The trap instruction at ``address`` was reached; None if it is the guest's.
+
+        A step may reach one of ours: the first instruction of a handler it led to.
+        """
         if address in self._patches:
-            return None if stepping else breakpoint_stop(address)
+            return None if address in (stepped or NOWHERE) else breakpoint_stop(address)
         physical = self._view.physical(address)
         return Next.STEP_OVER_ALIAS if physical is not None and self._patches.is_patched(physical) else None
 
     # -- debug exits ---------------------------------------------------------------------------------
 
-    def _on_debug(self, stepping: bool) -> Outcome:
-        verdict = self._verdict(stepping)
+    def _on_debug(self, stepped: range | None) -> Outcome:
+        verdict = self._verdict(stepping=stepped is not None)
         if verdict.event is Event.SOFTWARE_BREAKPOINT:
-            outcome = self._on_trap(self._view.pc(), stepping=stepping)
+            outcome = self._on_trap(self._view.pc(), stepped)
             if outcome is not None:
                 return outcome
         elif verdict.owner is Owner.OURS:
@@ -165,7 +170,7 @@ class Exits:
             return Next.LET_ACCESS
         return self._offer(self._port.debug_exception(self._vcpu.page, self._vcpu.state))
 
-    def _verdict(self, stepping: bool) -> Verdict:
+    def _verdict(self, *, stepping: bool) -> Verdict:
         decoded = self._decoder.decode(self._vcpu.data(), byteorder)
         software = frozenset() if stepping else self._patches.addresses
         armed = Armed(self._hardware.armed, software, stepping, self._view.pc())

@@ -12,8 +12,13 @@ import os
 import platform
 from dataclasses import dataclass
 
-from kvmgdb.arch.kvm_calls import KVMIO, Direction, Ioctl, io, iow
-from kvmgdb.backends.kvm.structs import kvm_enable_cap, kvm_signal_mask, kvm_userspace_memory_region
+from kvmgdb.arch.kvm_calls import KVMIO, Direction, Ioctl, io, ior, iow
+from kvmgdb.backends.kvm.structs import (
+    kvm_enable_cap,
+    kvm_mp_state,
+    kvm_signal_mask,
+    kvm_userspace_memory_region,
+)
 
 TYPE_SHIFT, SIZE_SHIFT = 8, 16
 
@@ -54,6 +59,8 @@ KVM_CREATE_VCPU = io("KVM_CREATE_VCPU", 0x41)
 KVM_SET_USER_MEMORY_REGION = iow("KVM_SET_USER_MEMORY_REGION", 0x46, kvm_userspace_memory_region)
 KVM_RUN = io("KVM_RUN", 0x80)
 KVM_SET_SIGNAL_MASK = Ioctl("KVM_SET_SIGNAL_MASK", 0x8B, Direction.WRITE, kvm_signal_mask.sigset.offset)
+KVM_GET_MP_STATE = ior("KVM_GET_MP_STATE", 0x98, kvm_mp_state)
+KVM_SET_MP_STATE = iow("KVM_SET_MP_STATE", 0x99, kvm_mp_state)
 KVM_ENABLE_CAP = iow("KVM_ENABLE_CAP", 0xA3, kvm_enable_cap)
 
 

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from kvmgdb.arch.architecture import Arch
-from kvmgdb.arch.kvm import KvmPort
+from kvmgdb.arch.kvm import KvmPort, Report
 from kvmgdb.backends.base import GuestSetup
 from kvmgdb.backends.kvm.backend import KvmBackend
-from kvmgdb.backends.kvm.device import DEVICE, Device
+from kvmgdb.backends.kvm.device import DEVICE, ELSEWHERE, Device
 from kvmgdb.backends.kvm.probe import measure
 from kvmgdb.errors import BackendError, ConfigError
 
 log = logging.getLogger(__name__)
+
+SILENT = (
+    "with irqchip a halt tells nobody: where software breakpoints are HLT, the guest runs by single steps "
+    "while one is set"
+)
+
+_TODO = {
+    errno.EMFILE: "let this process open more files (`ulimit -n`)",
+    errno.ENOMEM: "this host has too little memory left; give the guest less with --memory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the mapping ``backend`` of a configuration holds besides ``kind``."""
+
+    device: Path = DEVICE
+    irqchip: bool = False
+    """Whether interrupt controllers and a timer are made in the kernel."""
 
 
 def start(setup: GuestSetup) -> KvmBackend:
@@ -25,17 +46,34 @@ def start(setup: GuestSetup) -> KvmBackend:
         BackendError: this host cannot.
         ConfigError: an option KVM does not have.
     """
-    path = _device_path(setup.options)
+    options = _read(setup.options)
     port = port_for(setup.arch)
-    device = Device(path)
+    device = Device(options.device)
     try:
-        host = port.adopt(measure(device, port, setup.arch.info.name))
-        for warning in host.warnings:
-            log.warning("KVM on this host: %s", warning)
-        return KvmBackend(setup.arch, port, device, host, setup.images, setup.memory, setup.console)
-    except BaseException:
+        return _start(setup, options, port, device)
+    except BaseException as problem:
         device.close()
+        if isinstance(problem, OSError):  # of a call that no other error tells of
+            raise BackendError(refusal(problem)) from problem
         raise
+
+
+def refusal(problem: OSError) -> str:
+    """What the kernel has refused while the guest was made, and what to do about it."""
+    call = f"{problem.filename}: " if problem.filename else ""
+    todo = _TODO.get(problem.errno or 0, f"`kvmgdb doctor` examines this host, or {ELSEWHERE}")
+    return f"KVM cannot make the guest ({call}{problem.strerror}): {todo}"
+
+
+def _start(setup: GuestSetup, options: Options, port: KvmPort, device: Device) -> KvmBackend:
+    host = port.adopt(measure(device, port, setup.arch.info.name))
+    for warning in host.warnings:
+        log.warning("KVM on this host: %s", warning)
+    if options.irqchip and any(trap.report is Report.HALT for trap in host.traps.values()):
+        log.warning("KVM on this host: %s", SILENT)
+    return KvmBackend(
+        *(setup.arch, port, device, host, setup.images, setup.memory, setup.console), irqchip=options.irqchip
+    )
 
 
 def port_for(arch: Arch, machine: str = "") -> KvmPort:
@@ -55,11 +93,14 @@ def port_for(arch: Arch, machine: str = "") -> KvmPort:
     return port
 
 
-def _device_path(options: Mapping[str, object]) -> Path:
-    unknown = sorted(options.keys() - {"device"})
+def _read(options: Mapping[str, object]) -> Options:
+    known = [field.name for field in fields(Options)]
+    unknown = sorted(options.keys() - set(known))
     if unknown:
-        raise ConfigError(f"the backend kvm has no option {unknown[0]!r} (it has: device)")
-    value = options.get("device", str(DEVICE))
-    if not isinstance(value, str):
-        raise ConfigError(f"backend.device is a path, such as {DEVICE}, and not {value!r}")
-    return Path(value)
+        raise ConfigError(f"the backend kvm has no option {unknown[0]!r} (it has: {', '.join(known)})")
+    device, irqchip = options.get("device", str(DEVICE)), options.get("irqchip", False)
+    if not isinstance(device, str):
+        raise ConfigError(f"backend.device is a path, such as {DEVICE}, and not {device!r}")
+    if not isinstance(irqchip, bool):
+        raise ConfigError(f"backend.irqchip is true or false, and not {irqchip!r}")
+    return Options(Path(device), irqchip)

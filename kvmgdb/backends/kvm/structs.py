@@ -35,6 +35,15 @@ class kvm_enable_cap(ctypes.Structure):
     _fields_ = (("cap", U32), ("flags", U32), ("args", U64 * 4), ("pad", U8 * 64))
 
 
+class kvm_mp_state(ctypes.Structure):
+    """KVM_GET_MP_STATE: whether a processor runs or waits."""
+
+    _fields_ = (("mp_state", U32),)
+
+
+KVM_MP_STATE_RUNNABLE, KVM_MP_STATE_HALTED = 0, 3
+
+
 class kvm_signal_mask(ctypes.Structure):
     """KVM_SET_SIGNAL_MASK; the kernel's set is eight bytes on the hosts we know, whatever the C library's."""
 

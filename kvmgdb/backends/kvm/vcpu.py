@@ -17,7 +17,14 @@ from kvmgdb.arch.kvm_run import UNION_OFFSET, exit_reason
 from kvmgdb.backends.kvm import ioctls
 from kvmgdb.backends.kvm.device import Device, Machine
 from kvmgdb.backends.kvm.state import State
-from kvmgdb.backends.kvm.structs import EXIT_UNION_SIZE, kvm_run, kvm_signal_mask
+from kvmgdb.backends.kvm.structs import (
+    EXIT_UNION_SIZE,
+    KVM_MP_STATE_HALTED,
+    KVM_MP_STATE_RUNNABLE,
+    kvm_mp_state,
+    kvm_run,
+    kvm_signal_mask,
+)
 from kvmgdb.errors import BackendError
 
 KVM_GUESTDBG_ENABLE = 1
@@ -33,10 +40,17 @@ INTERRUPTED = -1
 _AGAIN = (errno.EINTR, errno.EAGAIN)
 
 
+def refusal(number: int) -> str:
+    """Why KVM_SET_GUEST_DEBUG was refused; it answers EINVAL for a guest whose state it cannot see."""
+    hint = ": an encrypted guest (SEV-ES, TDX) cannot be debugged; use --backend emulator"
+    return f"KVM refuses to debug the guest: {os.strerror(number)}{hint if number == errno.EINVAL else ''}"
+
+
 class Vcpu:
     """One processor of a machine."""
 
     def __init__(self, device: Device, machine: Machine, port: KvmPort, index: int = 0) -> None:
+        self.has_irqchip = machine.has_irqchip
         self._fd = machine.call(ioctls.KVM_CREATE_VCPU, index)
         self._map = mmap.mmap(self._fd, device.run_size)
         self.page = memoryview(self._map)
@@ -81,6 +95,23 @@ class Vcpu:
         finally:
             self.shared.immediate_exit = 0
 
+    def is_waiting(self) -> bool:
+        """Whether it waits for an interrupt in the kernel; without an irqchip nobody waits there."""
+        if not self.has_irqchip:
+            return False
+        found = kvm_mp_state()
+        self.call(ioctls.KVM_GET_MP_STATE, found)
+        return bool(found.mp_state == KVM_MP_STATE_HALTED)
+
+    def wait(self) -> None:
+        """Have it wait for an interrupt when it is run."""
+        self.call(ioctls.KVM_SET_MP_STATE, kvm_mp_state(KVM_MP_STATE_HALTED))
+
+    def end_waiting(self) -> None:
+        """Let it run on: somebody has sent it elsewhere."""
+        if self.is_waiting():
+            self.call(ioctls.KVM_SET_MP_STATE, kvm_mp_state(KVM_MP_STATE_RUNNABLE))
+
     def debug(self, control: int, arch: bytes = b"") -> None:
         """KVM_SET_GUEST_DEBUG; must follow every change of the program counter.
 
@@ -88,9 +119,7 @@ class Vcpu:
             BackendError: the host refuses (an encrypted guest's processor cannot be debugged).
         """
         if not self.try_debug(control, arch):
-            number = ctypes.get_errno()
-            hint = ": an encrypted guest (SEV-ES, TDX) cannot be debugged" if number == errno.EINVAL else ""
-            raise BackendError(f"KVM refuses to debug the guest: {os.strerror(number)}{hint}")
+            raise BackendError(refusal(ctypes.get_errno()))
 
     def try_debug(self, control: int, arch: bytes = b"") -> bool:
         """The same; False where it is refused."""

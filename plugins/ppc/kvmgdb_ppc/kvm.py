@@ -30,7 +30,7 @@ from kvmgdb.arch.kvm import (
 from kvmgdb.arch.kvm_run import KVM_EXIT_DEBUG, KVM_EXIT_MMIO, UNION_OFFSET
 from kvmgdb.arch.machine import Devices, Extent, ReadPhysical, Region, StartState
 from kvmgdb.arch.stops import GuestException
-from kvmgdb.errors import MemoryFault
+from kvmgdb.errors import BackendError, MemoryFault
 from kvmgdb_ppc import debug, delivery, exceptions, instructions, kvm_registers, tlb
 from kvmgdb_ppc import kvm_structs as kvm
 from kvmgdb_ppc.devices import CONSOLE, DEVICES, EXIT
@@ -69,7 +69,7 @@ class PpcKvm:
     regions: tuple[Region, ...] = ()
     blocks: tuple[StateBlock, ...] = BLOCKS
     debug_arch_size = 256
-    halt = b""
+    halt: int | None = None
     integers = REGS
     trials: tuple[Trial, ...] = (
         Trial(STEP, "KVM_GUESTDBG_SINGLESTEP stops after one instruction", _step),
@@ -84,6 +84,10 @@ class PpcKvm:
 
     def set_up_machine(self, machine: KvmMachine) -> None:
         """Nothing: the core is the host's."""
+
+    def create_irqchip(self, machine: KvmMachine) -> None:
+        """None: which one a core has, and where, is the board's."""
+        raise BackendError(f"ppc:{self._variant} has no interrupt controller here: leave backend.irqchip out")
 
     def set_up_vcpu(self, device: Kvm, vcpu: Kvm) -> None:
         """Kept for KVM_TRANSLATE."""
@@ -155,6 +159,13 @@ class PpcKvm:
     def steps_on(self, code: memoryview, before: int, after: int) -> bool:
         """Never: the kernel is asked for each step."""
         return False
+
+    def may_halt(self, state: VcpuState) -> bool:
+        """No: it has no such instruction."""
+        return False
+
+    def pass_halt(self, state: VcpuState) -> None:
+        """Nothing to pass."""
 
     def step_leak(self, state: VcpuState, code: bytes) -> tuple[int, int] | None:
         """Nothing: MSR[SE] is saved nowhere but by an interrupt, which is not stepped."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -30,13 +31,23 @@ from kvmgdb_x86.kvm_delivery import (
     inject_debug,
     inject_software_interrupt,
 )
-from kvmgdb_x86.kvm_registers import BLOCKS, DEBUGREGS, REGISTERS, REGS, SREGS, XSAVE, load_descriptor
+from kvmgdb_x86.kvm_registers import (
+    BLOCKS,
+    DEBUGREGS,
+    EFLAGS_VM,
+    EVENTS,
+    REGISTERS,
+    REGS,
+    SREGS,
+    XSAVE,
+    load_descriptor,
+)
 from kvmgdb_x86.linear import LinearMemory
 from kvmgdb_x86.ports import outputs, read_port
 from kvmgdb_x86.segments import Descriptor
 
-TSS_ADDRESS = 0xFFFB_D000
-"""Three pages that Intel hosts without unrestricted guests need; below the BIOS, where nothing else is."""
+IDENTITY_MAP_ADDRESS, TSS_ADDRESS = 0xFFFB_C000, 0xFFFB_D000
+"""A page, and three, that Intel hosts without unrestricted guests need; where no RAM and no table is."""
 
 _RESERVED_ONE = 2  # EFLAGS bit 1
 _EFLAGS_RF = 1 << 16
@@ -60,7 +71,7 @@ class X86Kvm:
     registers: Mapping[str, KvmRegister] = REGISTERS
     debug_registers = debug.REGISTERS
     debug_arch_size = 64
-    halt = b"\xf4"
+    halt: int | None = kvm_probe.HLT[0]
     integers = REGS
     trials: tuple[Trial, ...] = kvm_probe.TRIALS
 
@@ -74,8 +85,14 @@ class X86Kvm:
 
     def set_up_machine(self, machine: KvmMachine) -> None:
         """What Intel hosts want to know before there is a processor; payloads of exceptions, if offered."""
+        machine.call(kvm.KVM_SET_IDENTITY_MAP_ADDR, ctypes.c_uint64(IDENTITY_MAP_ADDRESS))
         machine.call(kvm.KVM_SET_TSS_ADDR, TSS_ADDRESS)
         self._payloads = machine.enable(kvm.KVM_CAP_EXCEPTION_PAYLOAD, 1)
+
+    def create_irqchip(self, machine: KvmMachine) -> None:
+        """Both PICs, the I/O APIC, a local APIC for each processor, and the PIT."""
+        machine.call(kvm.KVM_CREATE_IRQCHIP)
+        machine.call(kvm.KVM_CREATE_PIT2, kvm.kvm_pit_config(kvm.KVM_PIT_SPEAKER_DUMMY))
 
     def set_up_vcpu(self, device: Kvm, vcpu: Kvm) -> None:
         """Every feature of the host's processor that KVM supports."""
@@ -162,11 +179,26 @@ class X86Kvm:
         at, length = before & _IN_PAGE, after - before
         if 0 < length <= _LONGEST and at + length <= len(code):
             last = at + length - 1
-            return code[last] not in _FLAGS_OR_HALT and code[last - 1] != _MOV_TO_CR
+            return code[last] not in _FLAGS and code[last - 1] != _MOV_TO_CR
         if at + 2 > len(code) or code[at] not in _SHORT_JUMPS:
             return False
         distance = code[at + 1]
         return after == before + 2 + (distance if distance < 0x80 else distance - 0x100)
+
+    def may_halt(self, state: VcpuState) -> bool:
+        """At privilege level 0 (SDM vol. 2, "HLT")."""
+        sregs = state.get(SREGS)
+        if not sregs.cr0 & modes.CR0_PE:
+            return True
+        return bool(sregs.ss.dpl == 0 and not state.get(REGS).rflags & EFLAGS_VM)
+
+    def pass_halt(self, state: VcpuState) -> None:
+        """The next RIP, and an end to what an STI in front of it held off."""
+        state.get(REGS).rip += 1
+        state.put(REGS)
+        queued = state.get(EVENTS)
+        queued.interrupt.shadow, queued.flags = 0, queued.flags | kvm.KVM_VCPUEVENT_VALID_SHADOW
+        state.put(EVENTS)
 
     def step_leak(self, state: VcpuState, code: bytes) -> tuple[int, int] | None:
         """PUSHF pushes the trap flag, which is ours: bit 8 of what is on the stack now."""
@@ -250,7 +282,7 @@ class X86Kvm:
 
 _IN_PAGE = 0xFFF
 _LONGEST = 15
-_FLAGS_OR_HALT = frozenset((0x9C, 0x9D, 0xCF, 0xF4))  # PUSHF, POPF, IRET, HLT
+_FLAGS = frozenset((0x9C, 0x9D, 0xCF))  # PUSHF, POPF, IRET
 _PREFIXES = frozenset((0x66, *range(0x40, 0x50)))  # operand size, REX
 _MOV_TO_CR = 0x22  # behind 0F, before the register byte
 _SHORT_JUMPS = frozenset((*range(0x70, 0x80), *range(0xE0, 0xE4), 0xEB))

@@ -12,26 +12,29 @@ from kvmgdb_x86.kvm_probe import (
     EXECUTION,
     GENERAL_DETECT,
     HLT,
+    INT1,
     INT3,
     INTERNAL_ERROR,
-    LEFT_TO_THE_GUEST,
     MODES,
     STEP,
     STORES,
+    int1,
     int3,
     write_watch,
 )
 
 _TRAPS = {
-    WORKS: KvmTrap(INT3, Report.DEBUG, 0),
-    INTERNAL_ERROR: KvmTrap(INT3, Report.INTERNAL_ERROR, 0),
-    LEFT_TO_THE_GUEST: KvmTrap(HLT, Report.HALT, 1),
+    (INT3, WORKS): KvmTrap(INT3, Report.DEBUG, 0),
+    (INT3, INTERNAL_ERROR): KvmTrap(INT3, Report.INTERNAL_ERROR, 0),
+    (INT1, INTERNAL_ERROR): KvmTrap(INT1, Report.INTERNAL_ERROR, 0),
 }
+_HALT = KvmTrap(HLT, Report.HALT, 1)
+_NAMES = {INT1: "INT1", HLT: "HLT"}
 
 
 def host_debug(measured: Measured) -> HostDebug:
     """How a debugger's requests are met on a host with these results."""
-    traps = {mode: _TRAPS.get(measured[int3(mode)], _TRAPS[LEFT_TO_THE_GUEST]) for mode in MODES}
+    traps = {mode: _trap(measured, mode) for mode in MODES}
     watches = all(measured[name] == WORKS for name in (*map(write_watch, STORES), ACCESS))
     return HostDebug(
         traps=traps,
@@ -42,6 +45,11 @@ def host_debug(measured: Measured) -> HostDebug:
     )
 
 
+def _trap(measured: Measured, mode: str) -> KvmTrap:
+    tried = ((INT3, measured[int3(mode)]), (INT1, measured[int1(mode)]))
+    return next((_TRAPS[result] for result in tried if result in _TRAPS), _HALT)
+
+
 def _warnings(measured: Measured, *, watches: bool) -> list[str]:
     found = []
     if not measured[STEP].startswith(WORKS):
@@ -49,9 +57,12 @@ def _warnings(measured: Measured, *, watches: bool) -> list[str]:
     errors = [name for mode, name in MODES.items() if measured[int3(mode)] == INTERNAL_ERROR]
     if errors:
         found.append(f"INT3 in {' and '.join(errors)} is an internal error: at a breakpoint, that is the hit")
-    others = [name for mode, name in MODES.items() if measured[int3(mode)] not in (WORKS, INTERNAL_ERROR)]
-    if others:
-        found.append(f"INT3 in {' and '.join(others)} is not reported: software breakpoints are HLT there")
+    for code, instead in _NAMES.items():
+        modes = [name for mode, name in MODES.items() if _trap(measured, mode).code == code]
+        if modes:
+            found.append(
+                f"INT3 in {' and '.join(modes)} is not reported: software breakpoints are {instead} there"
+            )
     if measured[EXECUTION] != WORKS:
         found.append(
             f"execution breakpoints do not work ({measured[EXECUTION]}): traps in memory take their place"

@@ -28,7 +28,7 @@ ENABLE, SINGLESTEP = 1, 2
 USE_SW_BP, USE_HW_BP, BLOCKIRQ = 0x10000, 0x20000, 0x100000
 """KVM_SET_GUEST_DEBUG's control bits (Linux ``arch/x86/include/uapi/asm/kvm.h``)."""
 
-INT3, HLT, _NOP, _IRET = b"\xcc", b"\xf4", b"\x90", b"\xcf"
+INT3, INT1, HLT, _NOP, _IRET = b"\xcc", b"\xf1", b"\xf4", b"\x90", b"\xcf"
 _DATA, _TABLE, _HANDLERS, _STACK = 0x5000, 0x6000, 0x7000, 0x8000
 _EXIT = struct.Struct("<IIQQQ")
 _HANDED_ON = KVM_EXIT_HLT
@@ -55,6 +55,11 @@ BLOCK_INTERRUPTS, SSE, IRET = "steps without interrupts", "SSE arithmetic", "IRE
 def int3(mode: str) -> str:
     """The name of the trial of INT3 in ``64``, ``32`` or ``16``."""
     return f"INT3 in {MODES[mode]}"
+
+
+def int1(mode: str) -> str:
+    """The name of the trial of INT1."""
+    return f"INT1 in {MODES[mode]}"
 
 
 def write_watch(length: int) -> str:
@@ -100,6 +105,15 @@ def _int3(bench: Bench, mode: str) -> str:
     exception, pc, _ = _debug(found)
     if exception == BP_VECTOR and pc == TRIAL_ENTRY:
         return WORKS
+    return LEFT_TO_THE_GUEST if found.reason == KVM_EXIT_HLT else _other(found)
+
+
+def _int1(bench: Bench, mode: str) -> str:
+    bench.start(mode, INT1 + HLT)
+    _vectors(bench, mode)
+    if not bench.debug(ENABLE | USE_SW_BP):
+        return NOT_OFFERED
+    found = bench.run()
     return LEFT_TO_THE_GUEST if found.reason == KVM_EXIT_HLT else _other(found)
 
 
@@ -261,6 +275,10 @@ TRIALS = (
     _trial(STRING_STEP, "a step of REP STOSB is one round of it", _string_step),
     *(
         _trial(int3(mode), "INT3 is reported with KVM_GUESTDBG_USE_SW_BP", partial(_int3, mode=mode))
+        for mode in MODES
+    ),
+    *(
+        _trial(int1(mode), "where INT3 is left to the guest, INT1 may come out", partial(_int1, mode=mode))
         for mode in MODES
     ),
     _trial(EXECUTION, "a debug register stops before an instruction", _execution),

@@ -154,6 +154,7 @@ class kvm_vcpu_events(ctypes.Structure):
     )
 
 
+KVM_VCPUEVENT_VALID_SHADOW = 0x4
 KVM_VCPUEVENT_VALID_PAYLOAD = 0x10
 KVM_CAP_EXCEPTION_PAYLOAD = 164
 
@@ -189,6 +190,15 @@ class kvm_debug_exit_arch(ctypes.Structure):
     _fields_ = (("exception", U32), ("pad", U32), ("pc", U64), ("dr6", U64), ("dr7", U64))
 
 
+class kvm_pit_config(ctypes.Structure):
+    """KVM_CREATE_PIT2."""
+
+    _fields_ = (("flags", U32), ("pad", U32 * 15))
+
+
+KVM_PIT_SPEAKER_DUMMY = 1
+"""Port 0x61 belongs to it: with channel 2 it is what guests measure their clock by."""
+
 KVM_GET_REGS = ior("KVM_GET_REGS", 0x81, kvm_regs)
 KVM_SET_REGS = iow("KVM_SET_REGS", 0x82, kvm_regs)
 KVM_GET_SREGS = ior("KVM_GET_SREGS", 0x83, kvm_sregs)
@@ -206,3 +216,6 @@ KVM_GET_SUPPORTED_CPUID = Ioctl(
 )
 KVM_SET_CPUID2 = Ioctl("KVM_SET_CPUID2", 0x90, Direction.WRITE, kvm_cpuid2.entries.offset)
 KVM_SET_TSS_ADDR = io("KVM_SET_TSS_ADDR", 0x47)
+KVM_SET_IDENTITY_MAP_ADDR = Ioctl("KVM_SET_IDENTITY_MAP_ADDR", 0x48, Direction.WRITE, ctypes.sizeof(U64))
+KVM_CREATE_IRQCHIP = io("KVM_CREATE_IRQCHIP", 0x60)
+KVM_CREATE_PIT2 = iow("KVM_CREATE_PIT2", 0x77, kvm_pit_config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.report import number, reached, times_better
-from bench.rows import Better, Row
+from bench.rows import Better
 
 
 def test_three_digits_are_shown() -> None:
@@ -21,7 +21,5 @@ def test_ratios_are_made_within_a_round_and_then_the_median_is_taken() -> None:
 
 
 def test_a_target_is_reached_from_its_better_side() -> None:
-    rate, time = Row("r", "", "/s", target=10), Row("t", "", "s", Better.LESS, target=10)
-    assert (reached(11, rate), reached(9, rate)) == (True, False)
-    assert (reached(11, time), reached(9, time)) == (False, True)
-    assert reached(1, Row("n", "", "/s")) is None
+    assert (reached(11, 10, Better.MORE), reached(9, 10, Better.MORE)) == (True, False)
+    assert (reached(11, 10, Better.LESS), reached(9, 10, Better.LESS)) == (False, True)

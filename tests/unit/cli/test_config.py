@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from kvmgdb.cli.config import config_app
-from kvmgdb.errors import ConfigError
+from kvmgdb.errors import ConfigError, UsageError
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("KVMGDB_")}
 ENVIRONMENT["PYTHONPATH"] = os.pathsep.join(sys.path)  # child processes find what this one finds
@@ -49,13 +49,23 @@ def test_check_says_ok() -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, "a.yaml: ok\nb.yaml: ok\n", "")
 
 
-def test_check_goes_on_after_a_mistake_and_exits_with_2() -> None:
+def test_check_knows_which_architectures_and_backends_there_are(caplog: pytest.LogCaptureFixture) -> None:
+    write("a.yaml", "version: 1\narch: pcc:440\nbackend: {kind: kmv}")
+    result = run("check", "a.yaml")
+    assert result.exit_code == 2
+    [message] = caplog.messages
+    arch, backend = message.splitlines()
+    assert arch.startswith("a.yaml:2:7: arch: unknown architecture 'pcc:440'; did you mean 'ppc'?")
+    assert backend.startswith("a.yaml:3:17: backend.kind: there is no backend 'kmv'; did you mean 'kvm'?")
+
+
+def test_check_goes_on_after_a_mistake_and_exits_with_2(caplog: pytest.LogCaptureFixture) -> None:
     write("a.yaml", "version: 1\nonce: maybe\nrun: maybe")
     write("b.yaml", "version: 1")
     result = run("check", "a.yaml", "b.yaml")
     assert result.exit_code == 2
     assert result.stdout == "b.yaml: ok\n"
-    assert result.stderr.splitlines() == [
+    assert "\n".join(caplog.messages).splitlines() == [
         'a.yaml:2:7: once: expected true or false, found "maybe"',
         'a.yaml:3:6: run: expected true or false, found "maybe"',
     ]
@@ -101,6 +111,13 @@ def test_show_gives_a_table_to_a_terminal() -> None:
         text = read_all(master)
     assert "─" in text
     assert "tcp:127.0.0.1:1234" in text
+
+
+@pytest.mark.parametrize("choice", [("--arch", "pcc"), ("--backend", "kmv")])
+def test_init_writes_no_file_that_cannot_be_served(choice: tuple[str, str]) -> None:
+    result = run("init", *choice)
+    assert isinstance(result.exception, UsageError)
+    assert not Path("kvmgdb.yaml").exists()
 
 
 def test_init_writes_a_file_that_passes_check() -> None:

@@ -9,10 +9,10 @@ from kvmgdb.config.lab import load_lab
 from kvmgdb.config.load import load
 from kvmgdb.config.schema import json_schema
 from kvmgdb.config.template import template
-from kvmgdb.config.yaml_tree import parse_yaml, read_yaml
+from kvmgdb.config.yaml_tree import parse_yaml
 from kvmgdb.errors import ConfigError
 
-CONFIGS = Path(__file__).parents[3] / "configs"
+EXAMPLES = Path(__file__).parents[3] / "configs"
 GOOD = [
     template(),
     template("ppc:440", "kvm"),
@@ -20,7 +20,7 @@ GOOD = [
     "version: 1\nguest: {image: a.elf, memory: 16MiB, entry: 0x1000}",
     "version: 1\nguest: {image: {path: a, address: '0x10'}, memory: 4096}",
     "version: 1\nguest: {image: [a, {path: b}], memory: 4 m}",
-    "version: 1\nbackend: {kind: kvm, device: /dev/kvm}",
+    "version: 1\nbackend: {kind: kvm, device: /dev/kvm, irqchip: true}",
     "version: 1\npolicy: minimal\nlisten: stdio",
     "version: 1\npolicy: {on_disconnect: exit}\nlisten: 'tcp:[::1]:0'",
     "version: 1\ninclude: []\nonce: true",
@@ -82,6 +82,12 @@ def test_it_is_a_schema() -> None:
     Draft202012Validator.check_schema(schema)
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_example_is_valid(path: Path) -> None:
+    tree = parse_yaml(path.read_text(), path.name)
+    assert list(Draft202012Validator(json_schema()).iter_errors(tree.plain())) == []
+
+
 @pytest.mark.parametrize("text", GOOD)
 def test_both_accept(text: str, tmp_path: Path) -> None:
     file = tmp_path / "f.yaml"
@@ -114,11 +120,6 @@ def test_both_refuse_a_lab(text: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         load_lab(file)
     assert not VALIDATOR.is_valid(parse_yaml(text, "f").plain())
-
-
-@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
-def test_every_example_is_as_the_schema_says(file: Path) -> None:
-    VALIDATOR.validate(read_yaml(file).plain())
 
 
 def test_every_key_is_described() -> None:

@@ -82,3 +82,20 @@ def test_what_only_a_file_can_say(key: str) -> None:
     with pytest.raises(ConfigError) as caught:
         set_tree(f"{key}=1")
     assert str(caught.value) == f"flag --set {key}: only a file can say this"
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"), [("KVMGDB_ARCHH", "KVMGDB_ARCH"), ("KVMGDB_LISTN", "KVMGDB_LISTEN")]
+)
+def test_a_variable_that_is_nearly_one_of_ours(
+    caplog: pytest.LogCaptureFixture, variable: str, meant: str
+) -> None:
+    assert environment_tree({variable: "x"}).plain() == {}
+    assert caplog.messages == [f'environment {variable}: no such variable; did you mean "{meant}"?']
+
+
+def test_other_variables_are_somebody_elses(caplog: pytest.LogCaptureFixture) -> None:
+    environment_tree(
+        {"KVMGDB_DISABLE_PLUGINS": "ppc", "KVMGDB_TRACE_HOOKS": "1", "KVMGDB_ARCH": "x", "ARCHH": ""}
+    )
+    assert caplog.messages == []

@@ -77,8 +77,8 @@ def judged(read_all: Callable[..., list[RawExit]]) -> Callable[..., Judged]:
 
 
 @pytest.fixture
-def inspect() -> Callable[..., Ran]:
-    """Run the command on some input."""
+def inspect(caplog: pytest.LogCaptureFixture) -> Callable[..., Ran]:
+    """Run the command on some input; what it says of it is what is logged."""
 
     def inspect(
         data: bytes | str,
@@ -89,9 +89,12 @@ def inspect() -> Callable[..., Ran]:
         form: Form | None = None,
         armed: Armed = NOTHING_KNOWN,
     ) -> Ran:
-        out, err = io.StringIO(), io.StringIO()
-        job = Job(make_decoders(arch), armed, form, format=format, summary=summary, out=out, err=err)
+        out = io.StringIO()
+        caplog.clear()
+        job = Job(
+            make_decoders(arch), armed, form, format=format, summary=summary, out=out, err=io.StringIO()
+        )
         code = run(job, [source(data)])
-        return Ran(code, out.getvalue(), err.getvalue())
+        return Ran(code, out.getvalue(), "".join(f"{message}\n" for message in caplog.messages))
 
     return inspect

@@ -164,19 +164,19 @@ class TestProblems:
         ran = inspect("garbage")
 
         assert (ran.code, ran.out) == (2, "")
-        assert ran.err == "kvmgdb: input: offset 0: no known form of an exit begins with 'garbage'\n"
+        assert ran.err == "input: offset 0: no known form of an exit begins with 'garbage'\n"
 
     def test_a_stream_goes_on_after_a_bad_line(self, inspect: Inspect) -> None:
         ran = inspect("exception=1 pc=1\nnonsense\nexception=1 pc=2\n")
 
         assert (ran.code, ran.out.count("KVM_EXIT_DEBUG")) == (2, 2)
-        assert ran.err == "kvmgdb: input:2: offset 0: 'nonsense' is not key=value\n"
+        assert ran.err == "input:2: offset 0: 'nonsense' is not key=value\n"
 
     def test_many_bad_lines_are_counted(self, inspect: Inspect) -> None:
         ran = inspect("exception=1 pc=1\n" + "x\n" * (MAX_PROBLEMS + 7))
 
         assert len(ran.err.splitlines()) == MAX_PROBLEMS + 1
-        assert ran.err.endswith("kvmgdb: 7 more exits could not be used\n")
+        assert ran.err.endswith("7 more exits could not be used\n")
 
     def test_no_context_is_no_problem(self, inspect: Inspect) -> None:
         assert inspect(WATCH_HIT, armed=NOTHING_KNOWN).code == 0

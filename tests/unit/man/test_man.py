@@ -7,9 +7,8 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -19,11 +18,12 @@ from kvmgdb.arch.identity import PLUGIN_API
 from kvmgdb.cli.main import app
 from kvmgdb.config.load import load
 from kvmgdb.config.rows import rows_of
-from kvmgdb.config.schema import json_schema
+from kvmgdb.config.schema import guest_schema, lab_schema
 from kvmgdb.config.sources import NAMES, variable_of
+from man.__main__ import MORE, Entry, Place, choices, filled, pages
 
 MAN = Path(__file__).parents[3] / "man"
-PAGES = {path.name: path.read_text() for path in MAN.iterdir()}
+PAGES = {path.name: path.read_text() for path in MAN.glob("*.[1-9]")}
 
 ROOT: Any = get_command(app)
 COMMANDS: dict[str, Any] = ROOT.commands
@@ -83,13 +83,6 @@ def _options(command: Any) -> dict[str, Any]:
     return {" ".join(sorted(p.opts)): p for p in command.params if p.param_type_name == "option"}
 
 
-def _words_of(command: Any, option: Any) -> set[str]:
-    """The words an option takes, if it takes certain words."""
-    hint = get_type_hints(inspect.unwrap(command.callback)).get(option.name)
-    kinds = [kind for kind in (hint, *get_args(hint)) if isinstance(kind, type) and issubclass(kind, Enum)]
-    return {member.value for kind in kinds for member in kind}
-
-
 def _options_section(page: str, title: str) -> dict[str, Item]:
     heads = [item for item in _items(_section(page, title)) if item.head.startswith("Fl ")]
     return {" ".join(sorted("-" + name for name in re.findall(r"Fl (\S+)", i.head))): i for i in heads}
@@ -103,6 +96,11 @@ PLACES = [
     *((f"kvmgdb-{name}.1", f"{name} {inner}", command) for (name, inner), command in SUBCOMMANDS.items()),
 ]
 """(page, section, the command whose options it describes)"""
+
+
+def test_what_the_program_says_of_itself_is_in_the_pages() -> None:
+    """``python -m man`` has nothing to write."""
+    assert [name for name, text in pages().items() if text != PAGES[name]] == []
 
 
 def test_there_is_a_page_for_every_command_and_one_for_the_file_and_for_plugins() -> None:
@@ -127,7 +125,7 @@ def test_a_page_has_the_options_of_its_command(page: str, section: str, command:
     for name, option in options.items():
         item = items[name]
         assert item.text.startswith(" ".join(option.help.split())), f"{name} says other words than its help"
-        assert item.choices == _words_of(command, option), name
+        assert item.choices == set(choices(command, option)), name
         assert (" Ar " in item.head or " Cm " in item.head) == (not option.is_flag and not option.count), name
 
 
@@ -176,10 +174,23 @@ def _enum(schema: Any, root: Any) -> set[str]:
 
 
 def test_the_file_has_the_keys_of_the_schema_and_the_words_they_take() -> None:
-    schema = json_schema()
+    schema = guest_schema()
     expected = _schema_keys(schema, schema)
     assert {"guest.image.address", "backend.kind", "policy.preset"} <= set(expected)
     assert {key: item.choices for key, item in KEYS.items()} == expected
+
+
+def test_the_file_of_a_lab_has_the_keys_of_its_schema() -> None:
+    schema = lab_schema()
+    session = schema["$defs"]["SessionData"]["properties"]
+    expect = schema["$defs"]["ExpectData"]["properties"]
+    items = _items(_section(PAGES["kvmgdb.yaml.5"], "KEYS OF A LAB"))
+
+    assert [item.head.removeprefix("Li ") for item in items] == [
+        *(key for key in schema["properties"] if key != "version"),
+        *(f"sessions.NAME.{key}" for key in session),
+        *(f"sessions.NAME.expect.{key}" for key in expect),
+    ]
 
 
 def test_the_presets_are_in_their_order() -> None:
@@ -255,3 +266,32 @@ def test_mandoc_has_nothing_to_say() -> None:
     command = ["mandoc", "-Tlint", "-W", "warning", *(str(MAN / name) for name in sorted(PAGES))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout + done.stderr, done.returncode) == ("", 0)
+
+
+# -- filling them in ---------------------------------------------------------------------------------
+
+ONE = ".Sh OPTIONS\n.Bl -tag\n.It Fl \\-old\n{body}.El\n.Sh NEXT\n"
+
+
+def _filled(body: str, text: str) -> str:
+    entry = Entry("-old", "Fl \\-old Ar FILE", text)
+    return filled(ONE.format(body=body), Place("page.1", "OPTIONS", (entry,)))
+
+
+def test_new_words_come_in_place_of_old_ones_and_what_the_page_adds_stays() -> None:
+    filled_in = _filled(f"Old words.\n{MORE}\nThe page's own.\n", "New words. Two of them.")
+
+    assert filled_in == (
+        ".Sh OPTIONS\n.Bl -tag\n.It Fl \\-old Ar FILE\nNew words.\nTwo of them.\n"
+        f"{MORE}\nThe page's own.\n.El\n.Sh NEXT\n"
+    )
+
+
+def test_what_is_not_the_programs_is_not_lost_without_a_word() -> None:
+    with pytest.raises(ValueError, match=r"page\.1: OPTIONS: -old says something of its own: put the line"):
+        _filled("Words.\nThe page's own.\n", "Words.")
+
+
+def test_a_section_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match=r"page\.1: there is no section OPTIONS"):
+        filled(".Sh NAME\n", Place("page.1", "OPTIONS", ()))

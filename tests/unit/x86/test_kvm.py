@@ -103,7 +103,6 @@ AT = 0x5000
         (b"\x9c", 1, False),  # pushf
         (b"\x66\x9d", 2, False),
         (b"\x48\xcf", 2, False),  # iretq
-        (b"\xf4", 1, False),  # hlt
         (b"\x0f\x22\xd8", 3, False),  # mov cr3, rax: another translation
         (b"\x74\x10", 2, True),
         (b"\x74\x10", 0x12, True),

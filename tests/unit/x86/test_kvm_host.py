@@ -57,6 +57,12 @@ def test_each_workaround_is_said() -> None:
     assert "instructions a second" in watch
 
 
+def test_an_int1_that_comes_out_is_better_than_a_halt() -> None:
+    host = kvm_host.host_debug(PARTIAL | {probe.int1("16"): probe.INTERNAL_ERROR})
+    assert (host.traps["16"].code, host.traps["16"].report) == (b"\xf1", Report.INTERNAL_ERROR)
+    assert "INT3 in real mode is not reported: software breakpoints are INT1 there" in host.warnings
+
+
 def test_a_step_with_extra_exits_is_a_step() -> None:
     assert kvm_host.host_debug(WHOLE | {probe.STEP: probe.EXTRA_EXITS}).warnings == ()
 

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from kvmgdb.backends.kvm.device import Device
+from kvmgdb.backends.kvm.device import DEVICE, Device, obstacle
 from kvmgdb.errors import BackendError
 
 
 def test_no_such_device(tmp_path: Path) -> None:
-    with pytest.raises(BackendError, match=r"there is no .*/kvm: load the module .*modprobe"):
+    with pytest.raises(BackendError, match=r"there is no .*/kvm: correct backend.device"):
         Device(tmp_path / "kvm")
 
 
-def test_a_device_that_is_not_kvm() -> None:
-    with pytest.raises(BackendError, match="/dev/null is no KVM device"):
-        Device(Path("/dev/null"))
+def test_a_device_that_is_not_kvm(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (Path("/dev/null"), tmp_path / "file"):
+        with pytest.raises(BackendError, match=f"{path} is no KVM device .*correct backend.device"):
+            Device(path)
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match=r"cannot be opened \(Is a directory\): correct backend.device"):
+        Device(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "todo"),
+    [
+        (errno.ENOENT, "there is no /dev/kvm: load the module"),
+        (errno.ENODEV, "behind /dev/kvm is no module: load the module"),
+        (errno.EACCES, "usermod -aG kvm"),
+        (errno.EPERM, "--device /dev/kvm"),
+    ],
+)
+def test_each_obstacle_says_what_to_do(number: int, todo: str) -> None:
+    assert todo in obstacle(DEVICE, OSError(number, os.strerror(number)))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make itself somebody else")

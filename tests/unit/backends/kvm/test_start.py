@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import resource
+
 import pytest
 
 from kvmgdb import builtin
 from kvmgdb.backends.base import GuestSetup
-from kvmgdb.backends.kvm.start import port_for, start
+from kvmgdb.backends.kvm.start import port_for, refusal, start
 from kvmgdb.errors import BackendError, ConfigError
 from kvmgdb.loader import LoadedImages
 from kvmgdb.plugins import load_plugins
+from tests.support import kvm_host
 
 
 def _setup(arch: str, **options: object) -> GuestSetup:
@@ -38,7 +43,7 @@ def test_x86_on_an_x86_host(machine: str) -> None:
 
 
 def test_an_option_nobody_knows() -> None:
-    with pytest.raises(ConfigError, match="has no option 'devise'"):
+    with pytest.raises(ConfigError, match=r"has no option 'devise' \(it has: device, irqchip\)"):
         start(_setup("x86:64", devise="/dev/kvm"))
 
 
@@ -47,6 +52,36 @@ def test_a_device_that_is_no_path() -> None:
         start(_setup("x86:64", device=7))
 
 
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_an_irqchip_that_is_no_switch(value: object) -> None:
+    with pytest.raises(ConfigError, match=f"backend.irqchip is true or false, and not {value!r}"):
+        start(_setup("x86:64", irqchip=value))
+
+
 def test_a_device_that_is_not_there() -> None:
-    with pytest.raises(BackendError, match="there is no /nowhere/kvm"):
+    with pytest.raises(BackendError, match=r"there is no /nowhere/kvm: correct backend.device, or use"):
         start(_setup("x86:64", device="/nowhere/kvm"))
+
+
+@pytest.mark.parametrize(
+    ("number", "todo"), [(errno.EMFILE, "ulimit -n"), (errno.ENOMEM, "--memory"), (errno.EIO, "doctor")]
+)
+def test_what_the_kernel_refuses_is_named_with_what_to_do(number: int, todo: str) -> None:
+    text = refusal(OSError(number, os.strerror(number), "KVM_CREATE_VCPU"))
+    assert text.startswith(f"KVM cannot make the guest (KVM_CREATE_VCPU: {os.strerror(number)}): ")
+    assert todo in text
+
+
+@pytest.mark.skipif(bool(kvm_host.unavailable()), reason=kvm_host.unavailable())
+def test_no_file_left_to_open() -> None:
+    """At whichever call the limit is met, it is named, and so is what to do."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first = os.open("/dev/null", os.O_RDONLY)
+    os.close(first)
+    try:
+        for room in (1, 2, 4):  # for the device; the machine; what waits for a wake-up
+            resource.setrlimit(resource.RLIMIT_NOFILE, (first + room, hard))
+            with pytest.raises(BackendError, match="Too many open files"):
+                start(_setup("x86:64"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,0 +1,1 @@
+"""The manual pages, and what fills them in."""
