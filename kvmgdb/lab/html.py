@@ -125,7 +125,7 @@ def _timeline(stops: Sequence[StopSeen]) -> str:
     span = last - first
     marks = []
     for stop in stops:
-        place = 1 + 98 * ((stop.seconds - first) / span if span > 0 else 0.5)
+        place = 2 + 96 * ((stop.seconds - first) / span if span > 0 else 0.5)
         owner, height = ("guest", 32) if stop.verdict == _TO_THE_GUEST else ("debugger", 12)
         title = escape(f"{stop.seconds:.3f} s: {stop.event}, {stop.verdict}: {stop.why}")
         marks.append(

@@ -12,7 +12,6 @@ from kvmgdb.errors import UsageError
 from kvmgdb.lab.results import LabResult, Outcome, SessionResult, StopSeen, from_json
 from tests.support.lab_results import RESULT, session
 
-
 SECONDS = st.floats(0, 1e6)
 STOPS = st.lists(st.builds(StopSeen, seconds=SECONDS), max_size=3).map(tuple)
 SESSIONS = st.lists(st.builds(SessionResult, seconds=SECONDS, stops=STOPS), max_size=3).map(tuple)
