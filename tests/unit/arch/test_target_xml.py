@@ -33,7 +33,7 @@ def registers_of(arch: str) -> RegisterFile:
 
 
 def parsed(arch: str) -> ElementTree.Element:
-    return ElementTree.fromstring(target_xml(registers_of(arch)))  # noqa: S314 - we made it ourselves
+    return ElementTree.fromstring(target_xml(registers_of(arch)))
 
 
 def test_a_whole_description() -> None:

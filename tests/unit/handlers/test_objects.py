@@ -39,7 +39,7 @@ def test_there_is_no_other_description(x86_session: Session) -> None:
 @pytest.mark.parametrize(("arch", "bits"), [("x86_session", 64), ("ppc_session", 32)])
 def test_all_addresses_may_be_memory(request: pytest.FixtureRequest, arch: str, bits: int) -> None:
     """gdb does not even ask for what a map leaves out; what is there, the stub says access by access."""
-    document = ElementTree.fromstring(read(request.getfixturevalue(arch), "memory-map"))  # noqa: S314
+    document = ElementTree.fromstring(read(request.getfixturevalue(arch), "memory-map"))
 
     [memory] = document.iter("memory")
     assert memory.get("type") == "ram"
@@ -48,7 +48,7 @@ def test_all_addresses_may_be_memory(request: pytest.FixtureRequest, arch: str, 
 
 
 def test_the_processors(x86_session: Session) -> None:
-    document = ElementTree.fromstring(read(x86_session, "threads"))  # noqa: S314 - we made it ourselves
+    document = ElementTree.fromstring(read(x86_session, "threads"))
 
     [thread] = document
     assert thread.attrib == {"id": "1", "core": "0", "name": "vCPU 0"}
