@@ -152,15 +152,16 @@ def test_no_wake_up_is_lost(start: StartGuest) -> None:
 
 
 def test_a_trap_the_guest_writes_over_is_its_own(start: StartGuest) -> None:
-    """mov byte [0x1010], 0xf4: what is read there is the guest's, and stays when ours is taken out."""
-    target = ENTRY + 0x10
-    machine = start("64", (b"\xc6\x04\x25" + struct.pack("<I", target) + HLT).ljust(0x10, NOP) + NOP * 4)
+    """mov byte [0x1010], CLD: what is read there is the guest's, and stays when ours is taken out."""
+    target, cld = ENTRY + 0x10, b"\xfc"
+    code = (b"\xc6\x04\x25" + struct.pack("<I", target) + cld).ljust(0x10, NOP) + NOP * 4 + HLT
+    machine = start("64", code)
     machine.backend.insert(BreakpointKind.SOFTWARE, target, 1)
     stop = machine.run()
-    assert (stop.kind, stop.pc) == (StopKind.HALT, target + 1)
-    assert machine.read(target, 1) == HLT
+    assert (stop.kind, stop.pc) == (StopKind.HALT, ENTRY + len(code))
+    assert machine.read(target, 1) == cld
     machine.backend.remove(BreakpointKind.SOFTWARE, target, 1)
-    assert machine.read(target, 1) == HLT
+    assert machine.read(target, 1) == cld
 
 
 def test_traps_follow_the_mode(start: StartGuest) -> None:
