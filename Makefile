@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test lint check gdb bench guests clean
+.PHONY: run test lint check gdb bench guests test-kvm clean
 
 ## run: install into a virtual environment and serve the built-in x86 sample guest
 run: $(VENV)/.run
@@ -24,6 +24,11 @@ lint: $(VENV)/.test
 ## bench: figures against QEMU's stub and gdbserver, where they are installed
 bench: $(VENV)/.run
 	$(BIN)/python -m bench
+
+## test-kvm: tests/kvm here, in QEMU and in Bochs, and one table of the three; MACHINES="qemu" for some of them
+MACHINES ?= local qemu bochs
+test-kvm: $(VENV)/.test
+	$(BIN)/python -m tests.kvmlab $(MACHINES)
 
 ## guests: rebuild the sample guests (needs gcc and powerpc-linux-gnu-gcc)
 guests:

@@ -178,6 +178,8 @@ class HostDebug:
     """Whether data watchpoints fire; if not, they are found by stepping and comparing."""
     step_control: int
     """The bits of KVM_SET_GUEST_DEBUG that a single step needs besides ENABLE and SINGLESTEP."""
+    idle_exits: int = 0
+    """How many exits in a row may bring nothing before a single step is done."""
     warnings: tuple[str, ...] = ()
     """What does not work as it should and is done another way, one sentence each."""
 

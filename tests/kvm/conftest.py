@@ -22,7 +22,7 @@ from kvmgdb_x86 import kvm_structs, modes
 from kvmgdb_x86.kvm import X86Kvm
 from tests.support import kvm_host
 from tests.support.guests import sample
-from tests.support.kvm_host import Need
+from tests.support.kvm_host import REPORTED, Need
 from tests.support.machines import LIMIT, MEMORY, Machine, plugins
 
 ENTRY = 0x1000
@@ -47,6 +47,20 @@ NEEDS = (
     Need(r"test_software_breakpoint_payload.*\[64", (probe.int3("64"),), "it reads the payload of an INT3"),
     Need(r"test_software_breakpoint_payload.*\[32", (probe.int3("32"),), "it reads the payload of an INT3"),
     Need(r"test_software_breakpoint_payload.*\[16", (probe.int3("16"),), "it reads the payload of an INT3"),
+    Need(
+        r"test_(an_int3_without|a_policy_that_keeps).*\[64|test_what_is_delivered",
+        (probe.int3("64"),),
+        "an INT3 of the guest's is seen",
+        REPORTED,
+    ),
+    Need(
+        r"test_(an_int3_without|a_policy_that_keeps).*\[32",
+        (probe.int3("32"),),
+        "an INT3 of the guest's is seen",
+        REPORTED,
+    ),
+    Need(r"test_an_int1.*\[64", (probe.int1("64"),), "it executes INT1", REPORTED),
+    Need(r"test_an_int1.*\[32", (probe.int1("32"),), "it executes INT1", REPORTED),
     Need(r"test_the_guest_goes_on_after_its_handler\[32", (probe.IRET,), "its handler returns"),
     Need(
         r"test_(ticks_of|a_breakpoint_in_the_handler|a_watchpoint_on_what|a_step_from_a_halt_is).*\[32",

@@ -152,15 +152,16 @@ def test_no_wake_up_is_lost(start: StartGuest) -> None:
 
 
 def test_a_trap_the_guest_writes_over_is_its_own(start: StartGuest) -> None:
-    """mov byte [0x1010], 0xf4: what is read there is the guest's, and stays when ours is taken out."""
-    target = ENTRY + 0x10
-    machine = start("64", (b"\xc6\x04\x25" + struct.pack("<I", target) + HLT).ljust(0x10, NOP) + NOP * 4)
+    """mov byte [0x1010], CLD: what is read there is the guest's, and stays when ours is taken out."""
+    target, cld = ENTRY + 0x10, b"\xfc"
+    code = (b"\xc6\x04\x25" + struct.pack("<I", target) + cld).ljust(0x10, NOP) + NOP * 4 + HLT
+    machine = start("64", code)
     machine.backend.insert(BreakpointKind.SOFTWARE, target, 1)
     stop = machine.run()
-    assert (stop.kind, stop.pc) == (StopKind.HALT, target + 1)
-    assert machine.read(target, 1) == HLT
+    assert (stop.kind, stop.pc) == (StopKind.HALT, ENTRY + len(code))
+    assert machine.read(target, 1) == cld
     machine.backend.remove(BreakpointKind.SOFTWARE, target, 1)
-    assert machine.read(target, 1) == HLT
+    assert machine.read(target, 1) == cld
 
 
 def test_traps_follow_the_mode(start: StartGuest) -> None:
@@ -321,3 +322,40 @@ def test_a_reset_loses_nothing_that_is_set(start: StartGuest, kind: BreakpointKi
         machine.backend.reset()
     machine.backend.remove(kind, ENTRY + 2, 1)
     assert machine.run().kind is StopKind.HALT
+
+
+def _repeat_exits(machine: Machine, count: int) -> KvmBackend:
+    """Before each entry the last exit comes ``count`` times more, without the guest having moved: what nested
+    hosts do where a page is touched for the first time, or KVM has executed the instruction itself.
+    """
+    backend = machine.backend
+    assert isinstance(backend, KvmBackend)
+    enter, left = backend._vcpu.run, [count]
+
+    def run() -> int:
+        if left[0]:
+            left[0] -= 1
+            reason: int = backend._vcpu.shared.exit_reason
+            return reason
+        left[0] = count
+        return enter()
+
+    backend._vcpu.run = run  # type: ignore[method-assign]
+    return backend
+
+
+def test_a_step_goes_on_until_something_has_happened(start: StartGuest) -> None:
+    machine = start("64", NOP * 6 + HLT)
+    machine.backend.step()
+    backend = _repeat_exits(machine, 4)
+    backend._runner._host = replace(backend._host, idle_exits=4)
+    assert [backend.step().pc - ENTRY for _ in range(3)] == [2, 3, 4]
+
+
+def test_a_step_that_is_told_of_twice_is_not_the_guests(start: StartGuest) -> None:
+    """Its handler of debug exceptions would be called for it."""
+    machine = start("64", NOP * 6 + HLT)
+    machine.backend.step()
+    _repeat_exits(machine, 1)
+    stop = machine.run()
+    assert (stop.kind, stop.pc) == (StopKind.HALT, ENTRY + 7)

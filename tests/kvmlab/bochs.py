@@ -1,55 +1,51 @@
 """Bochs 2.7 with Intel's virtualization: slow, and whole.  The reference for what KVM should do.
 
-It boots from a CD image.  Its clock is its own: so many instructions are a second.
+Its clock is its own: so many instructions are a second.
 """
 
 from __future__ import annotations
 
-import gzip
-import shutil
-import subprocess
-from pathlib import Path
-
-from tests.kvmlab import image
-from tests.kvmlab.cache import LabError
-from tests.kvmlab.image import Files
+from tests.kvmlab import direct_boot, image
+from tests.kvmlab.kernel import vmlinux
 from tests.kvmlab.machine import KERNEL_ARGUMENTS, Command, Job, Machine
 from tests.kvmlab.packages import Packages, program_of
 
-PACKAGES = ("bochs-term", "bochsbios", "vgabios", "isolinux", "syslinux-common", "genisoimage")
+PACKAGES = ("bochs-term", "bochsbios", "vgabios")
+MEGABYTES = 768
 
 _CONFIG = """\
-megs: 512
+megs: {megabytes}
 romimage: file={share}/bochs/BIOS-bochs-latest
 vgaromimage: file={share}/vgabios/vgabios.bin
-ata0-master: type=cdrom, path={folder}/boot.iso, status=inserted
-boot: cdrom
+ata0-master: type=disk, path={folder}/disk, mode=flat
+boot: disk
 cpu: model=corei7_skylake_x, count=1, ips=100000000, ignore_bad_msrs=1
 clock: sync=none
 com1: enabled=1, mode=file, dev={console}
 com2: enabled=1, mode=file, dev={results}
-display_library: term
+display_library: term, options="hideIPS"
 log: {folder}/bochs.log
 panic: action=fatal
 """
 
-_ISOLINUX = """\
-default lab
-prompt 0
-timeout 1
-label lab
- kernel /vmlinuz
- append initrd=/initrd.gz {arguments}
-"""
-
 
 def command(job: Job) -> Command:
-    """Bochs from Debian's packages, with a CD image to boot."""
+    """Bochs from Debian's packages, with everything it boots."""
     root = Packages().root(*PACKAGES)
-    _make_cd(root, image.build(job), job.folder)
+    files = image.build(job)
+    elf = vmlinux(files.kernel, job.folder / "vmlinux")
+    disk, memory = job.folder / "disk", MEGABYTES << 20
+    disk.with_name("disk.lock").unlink(missing_ok=True)  # of a run that was killed
+    direct_boot.make_disk(disk, files.kernel, elf, files.initramfs, KERNEL_ARGUMENTS, memory)
     config, commands = job.folder / "bochsrc", job.folder / "commands"
     config.write_text(
-        _CONFIG.format(share=root / "usr/share", folder=job.folder, console=job.console, results=job.results)
+        _CONFIG.format(
+            megabytes=MEGABYTES,
+            share=root / "usr/share",
+            folder=job.folder,
+            console=job.console,
+            results=job.results,
+        )
     )
     commands.write_text("c\n")
     environment = {
@@ -59,26 +55,6 @@ def command(job: Job) -> Command:
     }
     program = program_of(root, "usr/bin/bochs-bin")
     return Command((*program, "-q", "-f", str(config), "-rc", str(commands)), environment)
-
-
-def _make_cd(root: Path, files: Files, folder: Path) -> None:
-    """A CD image that boots by isolinux."""
-    cd = folder / "cd"
-    cd.mkdir(exist_ok=True)
-    shutil.copy(files.kernel, cd / "vmlinuz")
-    with files.initramfs.open("rb") as plain, gzip.open(cd / "initrd.gz", "wb", compresslevel=6) as packed:
-        shutil.copyfileobj(plain, packed)
-    shutil.copy(root / "usr/lib/ISOLINUX/isolinux.bin", cd)
-    shutil.copy(root / "usr/lib/syslinux/modules/bios/ldlinux.c32", cd)
-    (cd / "isolinux.cfg").write_text(_ISOLINUX.format(arguments=KERNEL_ARGUMENTS))
-    words = (
-        *(*program_of(root, "usr/bin/genisoimage"), "-quiet", "-rational-rock", "-no-emul-boot"),
-        *("-boot-load-size", "4", "-boot-info-table", "-eltorito-boot", "isolinux.bin"),
-        *("-eltorito-catalog", "boot.cat", "-output", str(folder / "boot.iso"), str(cd)),
-    )
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise LabError(f"genisoimage: {done.stderr.strip()}")
 
 
 BOCHS = Machine(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.kvmlab.results import Results, parse
 
-KERNEL_ARGUMENTS = "console=ttyS0 panic=-1 nokaslr mitigations=off tsc=reliable"
+KERNEL_ARGUMENTS = "console=ttyS0 panic=-1 nokaslr mitigations=off tsc=reliable init_on_alloc=0"
 _POLL = 0.2
 
 

@@ -19,8 +19,8 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
-    """One test."""
+class Ending:
+    """How one test ended."""
 
     name: str
     """``test_running.py::test_a_triple_fault_says_so``."""
@@ -40,7 +40,7 @@ class Results:
 
     kernel: str = ""
     measured: dict[str, str] = field(default_factory=dict)
-    tests: list[Test] = field(default_factory=list)
+    tests: list[Ending] = field(default_factory=list)
     status: int | None = None
     """pytest's exit status; None: the machine was lost before the end."""
 
@@ -49,7 +49,7 @@ class Results:
         """Whether the last line has come."""
         return self.status is not None
 
-    def failures(self) -> list[Test]:
+    def failures(self) -> list[Ending]:
         """The tests that should not have failed."""
         return [test for test in self.tests if test.outcome is Outcome.FAILED]
 
@@ -62,7 +62,7 @@ def parse(lines: Iterable[str]) -> Results:
             case {"event": "host", "kernel": str(kernel), "measured": dict(measured)}:
                 results.kernel, results.measured = kernel, {str(k): str(v) for k, v in measured.items()}
             case {"event": "test", "name": str(name), "outcome": str(outcome), "text": str(text)}:
-                results.tests.append(Test(name, Outcome(outcome), text))
+                results.tests.append(Ending(name, Outcome(outcome), text))
             case {"event": "end", "status": int(status)}:
                 results.status = status
     return results

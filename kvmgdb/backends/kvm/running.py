@@ -49,6 +49,7 @@ class Runner:
         self._armed_to_run = self._armed_to_step = self._had_hardware = False
         self._step_control = self._host.step_control
         self._waiting = False  # the last step ended with the processor waiting for an interrupt
+        self._has_stepped = False
 
     def begin(self) -> None:
         """Before a run or a step of the debugger's: see which mode the processor is in now, and what the
@@ -84,7 +85,8 @@ class Runner:
         while not woken():
             if not self._armed_to_run:
                 self._arm()
-            outcome = self._judge(self._enter(), stepped=None)
+            reason = self._enter_after_step() if self._has_stepped else self._enter()
+            outcome = self._judge(reason, stepped=None)
             if isinstance(outcome, Stop):
                 return outcome
         return None
@@ -134,6 +136,7 @@ class Runner:
     def _let_access(self) -> Outcome:
         """The guest reads or writes its debug registers: let it, and see what it has made of them."""
         self._arm_step(with_hardware=False)
+        self._has_stepped = True
         pc = self._view.pc()
         reason, _ = self._enter_lifted(pc)
         if reason not in (KVM_EXIT_DEBUG, INTERRUPTED):
@@ -150,18 +153,18 @@ class Runner:
         An instruction that raises an exception which the guest gets is half a step: with ``into_handler`` the
         next one, the handler's first, is executed too, so that the processor is seen there.
         """
-        page, state = self._vcpu.page, self._vcpu.state
-        again, self._waiting = True, False
+        page, state, idle = self._vcpu.page, self._vcpu.state, self._host.idle_exits
+        self._has_stepped, self._waiting = True, False
         while True:
-            before, registers = self._view.pc(), state.synced(self._port.integers)
+            before, registers = self._view.pc(), state.synced(self._port.integers) if idle else b""
             if self._waits_at(before):
                 return None
             self._ready_to_step(before)
             reason, lifted = self._enter_lifted(before)
             if reason == KVM_EXIT_DEBUG and self._port.is_step(page):
                 self._view.moved(self._port.debug_pc(page, state))
-                if again and registers and registers == state.synced(self._port.integers):
-                    again = False  # an exit in which nothing has happened: some hosts have them
+                if registers and registers == state.synced(self._port.integers):
+                    idle -= 1
                     continue
                 if lifted or not self._was_plain(before):
                     self._on_step(before)
@@ -246,6 +249,17 @@ class Runner:
         reason = self._vcpu.run()
         self._view.moved()
         return reason
+
+    def _enter_after_step(self) -> int:
+        """The same without an exit that tells of the last step once more, as some hosts have after an
+        instruction that KVM has executed for the guest.  It is known by the guest not having moved.
+        """
+        page, before = self._vcpu.page, self._view.pc()
+        self._has_stepped = False
+        reason = self._enter()
+        if reason != KVM_EXIT_DEBUG or not self._port.is_step(page):
+            return reason
+        return self._enter() if self._port.debug_pc(page, self._vcpu.state) == before else reason
 
     def _arm(self) -> None:
         control, arch = KVM_GUESTDBG_ENABLE, b""

@@ -10,12 +10,14 @@ from kvmgdb_x86.kvm_probe import (
     BREAKPOINT_BACK,
     DEBUG_BACK,
     EXECUTION,
+    EXTRA_EXITS,
     GENERAL_DETECT,
     HLT,
     INT1,
     INT3,
     INTERNAL_ERROR,
     MODES,
+    MOST_IDLE_EXITS,
     STEP,
     STORES,
     int1,
@@ -41,6 +43,7 @@ def host_debug(measured: Measured) -> HostDebug:
         executes=measured[EXECUTION] == WORKS,
         watches=watches,
         step_control=BLOCKIRQ if measured[BLOCK_INTERRUPTS] == WORKS else 0,
+        idle_exits=MOST_IDLE_EXITS if measured[STEP] == EXTRA_EXITS else 0,
         warnings=tuple(_warnings(measured, watches=watches)),
     )
 

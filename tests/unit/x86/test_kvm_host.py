@@ -64,7 +64,9 @@ def test_an_int1_that_comes_out_is_better_than_a_halt() -> None:
 
 
 def test_a_step_with_extra_exits_is_a_step() -> None:
-    assert kvm_host.host_debug(WHOLE | {probe.STEP: probe.EXTRA_EXITS}).warnings == ()
+    host = kvm_host.host_debug(WHOLE | {probe.STEP: probe.EXTRA_EXITS})
+    assert host.warnings == ()
+    assert host.idle_exits == probe.MOST_IDLE_EXITS
 
 
 def test_execution_breakpoints_that_never_fire_are_traps() -> None:
