@@ -5,11 +5,9 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import FrameType
 
 from kvmgdb import builtin
 from kvmgdb.arch.architecture import Arch
@@ -23,6 +21,7 @@ from kvmgdb.loader import Image, LoadedImages, combine, read_image, variant_of
 from kvmgdb.plugins import Plugins, load_plugins
 from kvmgdb.server import Server
 from kvmgdb.session import Session, State
+from kvmgdb.signals import Terminable
 from kvmgdb.trace import TraceFile
 from kvmgdb.transport import listen
 
@@ -90,7 +89,7 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | 
         listener = listen(config.listen)
         cleanup.callback(listener.close)
         cleanup.callback(console.flush)
-        cleanup.enter_context(_interruptible())
+        cleanup.enter_context(Terminable())
         words = attach_words(arch, images, listener.address)
         log.info("listening on %s", listener.address)
         announce(listener.address, attach_hint(words))
@@ -164,27 +163,3 @@ def unknown_names(loaded: Loaded, plugins: Plugins) -> list[str]:
         except UsageError as problem:
             lines.append(f"{loaded.origins[key].place}: {key}: {problem}")
     return lines
-
-
-class _interruptible:  # noqa: N801 - used as a context manager, named like one
-    """Ctrl-C, SIGTERM and the terminal's end end the server: sockets closed, console flushed.
-
-    All raise KeyboardInterrupt, again and again until it has got out: where it strikes on the way into a
-    callback of the emulator, there is nobody to pass it on, and it would be lost.
-    """
-
-    _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
-    _AGAIN_AFTER = 0.1
-
-    def __enter__(self) -> None:
-        handled = [number for number in self._SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-        self._old = {number: signal.signal(number, self._on_signal) for number in handled}
-
-    def __exit__(self, *_: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
-
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        signal.setitimer(signal.ITIMER_REAL, self._AGAIN_AFTER)
-        raise KeyboardInterrupt

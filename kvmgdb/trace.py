@@ -39,10 +39,20 @@ class TraceFile:
             pc=stop.pc,
             verdict=verdict,
             why=stop.reason,
-            extra={} if stop.address is None else {"address": hex(stop.address)},
+            extra=_extra(stop),
         )
         self._file.write(record.to_json() + "\n")
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _extra(stop: Stop) -> dict[str, object]:
+    """What only some stops have: the data address, and the status a guest ended with."""
+    extra: dict[str, object] = {}
+    if stop.address is not None:
+        extra["address"] = hex(stop.address)
+    if stop.status is not None:
+        extra["status"] = stop.status
+    return extra

@@ -21,7 +21,7 @@ from typer.main import get_command
 
 from kvmgdb import builtin
 from kvmgdb.cli.main import app
-from kvmgdb.config.schema import json_schema
+from kvmgdb.config.schema import guest_schema, lab_schema
 
 FOLDER = Path(__file__).parent
 MORE = '.\\" More, written here:'
@@ -79,6 +79,7 @@ def places() -> Iterator[Place]:
                 yield Place(page, f"{name} {inner}", tuple(_options(subcommand)))
     yield Place("kvmgdb-serve.1", "MONITOR COMMANDS", tuple(_monitor_commands()))
     yield Place("kvmgdb.yaml.5", "KEYS", tuple(_keys()))
+    yield Place("kvmgdb.yaml.5", "KEYS OF A LAB", tuple(_lab_keys()))
 
 
 def _command(name: str, command: Any) -> Entry:
@@ -121,8 +122,19 @@ def _monitor_commands() -> Iterator[Entry]:
 
 def _keys() -> Iterator[Entry]:
     """The keys of a file; of those that take certain words the page says itself what each means."""
-    schema = json_schema()
+    schema = guest_schema()
     return _keys_of(schema, schema, "")
+
+
+def _lab_keys() -> Iterator[Entry]:
+    """The keys a lab file has besides those of its guests."""
+    schema = lab_schema()
+    top = {key: value for key, value in schema["properties"].items() if key != "version"}
+    sessions, expect = (schema["$defs"][name]["properties"] for name in ("SessionData", "ExpectData"))
+    for prefix, keys in (("", top), ("sessions.NAME.", sessions), ("sessions.NAME.expect.", expect)):
+        for name, value in keys.items():
+            said = value.get("description") or _target(value, schema).get("description", "")
+            yield Entry(f"{prefix}{name}", f"Li {prefix}{name}", said)
 
 
 def _keys_of(schema: Any, root: Any, prefix: str) -> Iterator[Entry]:
@@ -187,7 +199,7 @@ def _beyond(lines: list[str], place: Place) -> Iterator[tuple[str, list[str]]]:
             yield key, body[body.index(MORE) + 1 :]
         elif not texts.get(key):
             yield key, body
-        elif key in texts and body != texts[key]:
+        elif key in texts and body and body != texts[key]:
             raise ValueError(
                 f"{place.page}: {place.section}: {key} says something of its own: "
                 f"put the line {MORE!r} before that"

@@ -52,9 +52,9 @@ def policies() -> Offers:
 
 def settings(incomplete: str) -> Offers:
     """``KEY=`` for every key of a configuration file; behind it, the words it takes."""
-    from kvmgdb.config.schema import json_schema
+    from kvmgdb.config.schema import guest_schema
 
-    leaves = dict(_leaves(json_schema()))
+    leaves = dict(_leaves(guest_schema()))
     key, equals, _ = incomplete.partition("=")
     fitting = [key] if equals else [name for name in leaves if name.startswith(key)]
     if len(fitting) > 1:

@@ -41,6 +41,7 @@ def check(
     """Check files by themselves: one line for each mistake, and exit code 2 if there is any."""
     from kvmgdb import builtin
     from kvmgdb.app import unknown_names
+    from kvmgdb.config.lab import is_lab, load_lab
     from kvmgdb.config.load import load
     from kvmgdb.config.problems import raise_problems
     from kvmgdb.config.text import printable
@@ -50,7 +51,8 @@ def check(
     plugins = load_plugins(builtin)
     for file in files:
         try:
-            raise_problems(unknown_names(load(file), plugins))
+            guests = load_lab(file).guests.values() if is_lab(file) else [load(file)]
+            raise_problems([line for guest in guests for line in unknown_names(guest, plugins)])
         except ConfigError as error:
             failed = True
             log.error("%s", error, extra=WITHOUT_PREFIX)
@@ -75,11 +77,18 @@ def show(
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
 ) -> None:
-    """Show every value and where it came from: the file, a KVMGDB_* variable, --set, or the default."""
-    from kvmgdb.config.load import load
-    from kvmgdb.config.rows import rows_of
+    """Show every value and where it came from: the file, a KVMGDB_* variable, --set, or the default.
 
-    rows = rows_of(load(file, environment=os.environ, sets=sets or ()))
+    Of a lab, those of each guest.
+    """
+    from kvmgdb.config.lab import is_lab, load_lab
+    from kvmgdb.config.load import load
+    from kvmgdb.config.rows import lab_rows, rows_of
+
+    if file is not None and is_lab(file):
+        rows = lab_rows(load_lab(file, os.environ, sets or ()).guests)
+    else:
+        rows = rows_of(load(file, environment=os.environ, sets=sets or ()))
     if output is Format.JSON:
         _print_json({row.key: {"value": row.value, "origin": row.origin} for row in rows})
     elif sys.stdout.isatty():

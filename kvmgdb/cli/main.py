@@ -13,6 +13,7 @@ import typer
 from kvmgdb.cli import complete, doctor, plugins, serve
 from kvmgdb.cli.config import config_app
 from kvmgdb.cli.inspect_exit import inspect_exit
+from kvmgdb.cli.lab import lab_app
 from kvmgdb.cli.log import WITHOUT_PREFIX, configure, says
 from kvmgdb.errors import ConfigError, KvmgdbError, UsageError
 from kvmgdb.version import __version__
@@ -38,6 +39,7 @@ app.command("inspect-exit")(inspect_exit)
 app.command("plugins")(plugins.plugins)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config_app, name="config")
+app.add_typer(lab_app, name="lab")
 
 
 def _version(wanted: bool) -> None:

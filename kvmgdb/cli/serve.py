@@ -103,6 +103,6 @@ def serve(
 def _announce(waiting: Waiting, address: str, hint: str) -> None:
     waiting.done()
     if address != "stdio":
-        typer.echo(f"listening on {address}")
         if says(logging.WARNING):
             typer.echo(f"attach with: {hint}", err=True)
+        typer.echo(f"listening on {address}")  # last: who waits for it finds the other there

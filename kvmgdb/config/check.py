@@ -18,21 +18,26 @@ _WRONG_VERSION = ("value_error", ("version",))
 _Data = TypeVar("_Data")
 
 
-def validate(adapter: TypeAdapter[_Data], tree: Node, keys: Keys, problems: list[str]) -> _Data | None:
-    """Validate ``tree``; on mistakes, add a line for each to ``problems`` and return None."""
+def validate(
+    adapter: TypeAdapter[_Data], tree: Node, keys: Keys, problems: list[str], inside: str = ""
+) -> _Data | None:
+    """Validate ``tree``; on mistakes, add a line for each to ``problems`` and return None.
+
+    ``inside`` is the path of the tree where it is a part of a file (``guests.first.``).
+    """
     try:
         return adapter.validate_python(tree.plain())
     except ValidationError as error:
         details: list[Any] = error.errors(include_url=False)
         # Written for another version: what else looks wrong may be right there.
         version = [detail for detail in details if (detail["type"], detail["loc"]) == _WRONG_VERSION]
-        found = [_problem(tree, detail, keys) for detail in version or details]
+        found = [_problem(tree, detail, keys, inside) for detail in version or details]
         found.sort(key=lambda problem: (problem[0].line, problem[0].column))
         problems += [f"{origin.place}: {text}" for origin, text in found]
         return None
 
 
-def _problem(tree: Node, detail: Any, keys: Keys) -> tuple[Origin, str]:
+def _problem(tree: Node, detail: Any, keys: Keys, inside: str) -> tuple[Origin, str]:
     path: tuple[str | int, ...] = detail["loc"]
     node, name = tree.locate(path)
     origin = node.origin
@@ -45,7 +50,7 @@ def _problem(tree: Node, detail: Any, keys: Keys) -> tuple[Origin, str]:
         text = str(detail["ctx"]["error"])
     else:
         text = f"expected {_EXPECTED.get(detail['type'], detail['msg'])}, found {shown(node.value)}"
-    return origin, f"{name}: {text}" if name else text
+    return origin, f"{inside}{name}: {text}" if name else f"{inside.rstrip('.')}: {text}".lstrip(": ")
 
 
 _EXPECTED = {"dict_type": "a mapping", "list_type": "a list", "string_type": "text"}

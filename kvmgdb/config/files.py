@@ -24,6 +24,13 @@ def file_trees(path: Path, problems: list[str]) -> list[Node]:
     return reader.trees
 
 
+def node_trees(tree: Node, problems: list[str]) -> list[Node]:
+    """The same for a part of a file: what it includes, and then itself."""
+    reader = _Reader(problems)
+    reader.take(tree, ())
+    return reader.trees
+
+
 class _Reader:
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -38,7 +45,10 @@ class _Reader:
         except ConfigError as error:
             self.problems.append(str(error))
             return
-        chain = (*chain, path)
+        self.take(tree, (*chain, path))
+
+    def take(self, tree: Node, chain: tuple[Path, ...]) -> None:
+        """Read what ``tree`` includes, and add it."""
         for name, origin in _includes(tree):
             target = origin.folder / name
             problem = self.refusal(target, chain)

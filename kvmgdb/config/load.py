@@ -14,7 +14,7 @@ from kvmgdb.config.models import SERVE, SERVE_KEYS, VERSION
 from kvmgdb.config.problems import raise_problems
 from kvmgdb.config.resolve import Loaded, contradictions, resolve
 from kvmgdb.config.sources import environment_tree, flags_tree, set_tree
-from kvmgdb.config.tree import Node, Source
+from kvmgdb.config.tree import Node
 from kvmgdb.errors import ConfigError
 
 
@@ -34,23 +34,21 @@ def load(
     Raises :class:`ConfigError` with one line for each mistake.
     """
     problems: list[str] = []
-    layers = [_layer(tree, problems) for tree in _trees(file, environment or {}, flags or {}, sets, problems)]
+    layers = [_one_guest(tree, problems) for tree in file_trees(file, problems)] if file is not None else []
+    layers += [layer(tree, problems) for tree in outer_trees(environment or {}, flags or {}, sets, problems)]
     raise_problems(problems)
     loaded = resolve(reduce(stack, layers, {}))
     raise_problems(contradictions(loaded))
     return loaded
 
 
-def _trees(
-    file: Path | None,
+def outer_trees(
     environment: Mapping[str, str],
     flags: Mapping[str, object],
     sets: Sequence[str],
     problems: list[str],
 ) -> Iterator[Node]:
-    """Every source, lowest precedence first."""
-    if file is not None:
-        yield from file_trees(file, problems)
+    """Every source but the files, lowest precedence first."""
     yield environment_tree(environment)
     yield flags_tree(flags)
     for text in sets:
@@ -60,9 +58,23 @@ def _trees(
             problems.append(str(error))
 
 
-def _layer(tree: Node, problems: list[str]) -> Layer:
-    if tree.origin.source is not Source.FILE and isinstance(tree.value, dict):
-        # Only files state the version they were written for; the command line is of today.
+def _one_guest(tree: Node, problems: list[str]) -> Layer:
+    guests = tree.value.get("guests") if isinstance(tree.value, dict) else None
+    if guests is None:
+        return file_layer(tree, problems)
+    where = (guests.key or guests.origin).place
+    problems.append(f"{where}: guests: this is a lab, of many guests: it is for `kvmgdb lab`")
+    return {}
+
+
+def layer(tree: Node, problems: list[str], inside: str = "") -> Layer:
+    """Read what is no file: only files state the version they were written for; the rest is of today."""
+    if isinstance(tree.value, dict):
         tree = replace(tree, value={"version": Node(VERSION, tree.origin), **tree.value})
-    data = validate(SERVE, tree, SERVE_KEYS, problems)
+    return file_layer(tree, problems, inside)
+
+
+def file_layer(tree: Node, problems: list[str], inside: str = "") -> Layer:
+    """Check one file, or a part of one at the path ``inside``; what it says."""
+    data = validate(SERVE, tree, SERVE_KEYS, problems, inside)
     return {} if data is None else layer_of(data, tree)

@@ -150,19 +150,17 @@ class PolicyData(TypedDict, total=False):
     on_disconnect: Annotated[policy.OnDisconnect, _choice(policy.OnDisconnect)]
 
 
-@with_config(ConfigDict(extra="forbid", title="kvmgdb configuration"))
-class ServeData(TypedDict, total=False):
-    """One guest and how kvmgdb serves it."""
+Version = Annotated[
+    int,
+    PlainValidator(_parse_version, json_schema_input_type=int),
+    Field(description=f"The version of this format: {VERSION}.", json_schema_extra={"const": VERSION}),
+]
 
-    version: Required[
-        Annotated[
-            int,
-            PlainValidator(_parse_version, json_schema_input_type=int),
-            Field(
-                description=f"The version of this format: {VERSION}.", json_schema_extra={"const": VERSION}
-            ),
-        ]
-    ]
+
+@_closed
+class LabGuestData(TypedDict, total=False):
+    """One guest of a lab: all that a file of its own could say."""
+
     include: Annotated[
         list[File],
         BeforeValidator(_one_or_many, json_schema_input_type=_FileName | list[_FileName]),
@@ -204,11 +202,18 @@ class ServeData(TypedDict, total=False):
     ]
 
 
+@with_config(ConfigDict(extra="forbid", title="kvmgdb configuration"))
+class ServeData(LabGuestData, total=False):
+    """One guest and how kvmgdb serves it."""
+
+    version: Required[Version]
+
+
 SERVE = TypeAdapter[ServeData](ServeData)
 """Validates one part of a configuration."""
 
 SERVE_KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
-    (): tuple(ServeData.__annotations__),
+    (): ("version", *LabGuestData.__annotations__),
     ("guest",): tuple(GuestData.__annotations__),
     ("guest", "image"): tuple(ImageData.__annotations__),
     ("policy",): tuple(PolicyData.__annotations__),

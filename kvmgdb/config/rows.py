@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from kvmgdb.config.resolve import POLICY_KEYS, Loaded
 from kvmgdb.config.resolved import ServeConfig
@@ -31,10 +32,20 @@ class Row:
 
 def rows_of(loaded: Loaded) -> list[Row]:
     """List every value with its origin, in the order of the file format."""
-    return [Row(key, value, str(loaded.origins[key])) for key, value in _values(loaded.config).items()]
+    return [Row(key, value, str(loaded.origins[key])) for key, value in values_of(loaded.config).items()]
 
 
-def _values(config: ServeConfig) -> dict[str, object]:
+def lab_rows(guests: Mapping[str, Loaded]) -> list[Row]:
+    """The same of each guest of a lab, as ``guests.NAME.KEY``."""
+    return [
+        replace(row, key=f"guests.{name}.{row.key}")
+        for name, loaded in guests.items()
+        for row in rows_of(loaded)
+    ]
+
+
+def values_of(config: ServeConfig) -> dict[str, object]:
+    """Every key with its value as a file would write it, in the order of the format; None: not set."""
     policy = config.policy
     return {
         "arch": config.arch,

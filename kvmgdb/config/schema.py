@@ -1,4 +1,4 @@
-"""The JSON Schema of a configuration file, for editors."""
+"""The JSON Schema of a configuration file, of one guest or of a lab, for editors."""
 
 from __future__ import annotations
 
@@ -6,9 +6,31 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from kvmgdb.config.lab_models import LAB
 from kvmgdb.config.models import SERVE
 
 
+def guest_schema() -> dict[str, Any]:
+    """Of a file of one guest."""
+    return SERVE.json_schema()
+
+
+def lab_schema() -> dict[str, Any]:
+    """Of a lab file."""
+    return LAB.json_schema()
+
+
 def json_schema() -> dict[str, Any]:
-    """Make the schema (draft 2020-12)."""
-    return {"$schema": GenerateJsonSchema.schema_dialect, **SERVE.json_schema()}
+    """Make the schema of both (draft 2020-12): a file with ``guests`` is a lab."""
+    parts = {"one": guest_schema(), "lab": lab_schema()}
+    shared: dict[str, Any] = {}
+    for part in parts.values():
+        shared |= part.pop("$defs", {})
+    return {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        "title": "kvmgdb configuration",
+        "$defs": shared | parts,
+        "if": {"required": ["guests"]},
+        "then": {"$ref": "#/$defs/lab"},
+        "else": {"$ref": "#/$defs/one"},
+    }

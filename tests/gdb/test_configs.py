@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from tests.support import gdb as gdb_support
 from tests.support import kvm_host
 from tests.support.gdb import Gdb
 from tests.support.guests import sample
+from tests.support.lab import run_lab
 from tests.support.serve import Serve, serving
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -29,6 +32,8 @@ SAMPLES = {
 }
 """Example -> the sample guest it serves."""
 BOOT_SECTOR = "boot-sector"
+LABS = ("course-lab", "ci-lab")
+SELF_DEBUGGING_EXAMPLE = "self-debugging"
 SELF_DEBUGGING = sample("x86:64").folder / "selfdebug64.elf"
 """A guest with a debugger of its own, which counts the debug events it gets."""
 
@@ -38,7 +43,12 @@ def _config(name: str) -> str:
 
 
 def test_each_example_is_tried_here() -> None:
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {*SAMPLES, BOOT_SECTOR}
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {
+        *SAMPLES,
+        *LABS,
+        BOOT_SECTOR,
+        SELF_DEBUGGING_EXAMPLE,
+    }
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -123,6 +133,31 @@ def test_who_gets_the_debug_events_of_a_guest_that_debugs_itself(name: str, said
         gdb_support.started([str(SELF_DEBUGGING)]) as gdb,
     ):
         assert said in gdb.script(f"target remote {server.target}", "continue")
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_the_sessions_of_a_lab_all_pass(name: str) -> None:
+    done = run_lab("run", _config(name))
+
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^.*: (\d+) passed in [0-9.]+ s$", done.stdout, re.MULTILINE)
+
+
+def test_the_guests_of_the_course_are_as_many_as_its_comment_says() -> None:
+    listed = json.loads(run_lab("list", _config("course-lab"), "--format", "json").stdout)
+
+    assert len(listed["guests"]) == 5
+    assert all(session["task"] for session in listed["sessions"])
+
+
+def test_a_guest_with_its_own_debugger_checks_itself_under_gdbs_breakpoints() -> None:
+    with (
+        serving("--config", _config(SELF_DEBUGGING_EXAMPLE)) as server,
+        gdb_support.started([str(SELF_DEBUGGING)]) as gdb,
+    ):
+        gdb.script(f"target remote {server.target}", "break bump", "continue")
+        assert "exited normally" in gdb.script("delete", "continue")
+        assert ", 0 failed" in server.errors()
 
 
 # -- the boot sector ---------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from kvmgdb.config.lab import load_lab
 from kvmgdb.config.load import load
 from kvmgdb.config.schema import json_schema
 from kvmgdb.config.template import template
@@ -45,6 +46,33 @@ BAD = [
     "version: 1\nbackend: [kvm]",
     "version: 1\ntrace: ''",
 ]
+GOOD_LABS = [
+    "version: 1\nguests: {}",
+    "version: 1\ntitle: t\ndefaults: {arch: x86}\nguests: {a: {}, b: {policy: minimal, guest: {image: x}}}",
+    "version: 1\nguests: {a: {include: []}}\nsessions: {s: {guest: a, gdb: continue}}",
+    """version: 1
+guests: {a: {}}
+sessions:
+  s:
+    guest: a
+    task: Find it.
+    gdb: [break main, continue]
+    timeout: 2.5
+    expect: {output: x, console: [y, z], values: {a: 1, b: "2"}, registers: {pc: '0x10'},
+             memory: {"&a": "de ad"}, exit: 0}""",
+]
+BAD_LABS = [
+    "guests: {}",
+    "version: 1\nguests: [a]",
+    "version: 1\nguests: {'a b': {}}",
+    "version: 1\nguests: {a: {version: 1}}",
+    "version: 1\nguests: {a: {memory: 1}}",
+    "version: 1\nguests: {a: {}}\nsessions: {s: {gdb: [x]}}",
+    "version: 1\nguests: {a: {}}\nsessions: {s: {guest: a, gdb: [5]}}",
+    "version: 1\nguests: {a: {}}\nsessions: {s: {guest: a, gdb: x, timeout: 0}}",
+    "version: 1\nguests: {a: {}}\nsessions: {s: {guest: a, gdb: x, expect: {colour: red}}}",
+    "version: 1\nguests: {a: {}}\nsessions: {s: {guest: a, gdb: x, expect: {memory: {a: dead beat}}}}",
+]
 VALIDATOR = Draft202012Validator(json_schema())
 
 
@@ -77,9 +105,26 @@ def test_both_refuse(text: str, tmp_path: Path) -> None:
     assert not VALIDATOR.is_valid(parse_yaml(text, "f").plain())
 
 
+@pytest.mark.parametrize("text", GOOD_LABS)
+def test_both_accept_a_lab(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text(text, encoding="utf-8")
+    load_lab(file)
+    VALIDATOR.validate(parse_yaml(text, "f").plain())
+
+
+@pytest.mark.parametrize("text", BAD_LABS)
+def test_both_refuse_a_lab(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError):
+        load_lab(file)
+    assert not VALIDATOR.is_valid(parse_yaml(text, "f").plain())
+
+
 def test_every_key_is_described() -> None:
     schema = json_schema()
-    sections = [schema, *(section for section in schema["$defs"].values() if "properties" in section)]
+    sections = [section for section in schema["$defs"].values() if "properties" in section]
     for section in sections:
         for name, key in section["properties"].items():
             alternatives = [key, *key.get("anyOf", [])]

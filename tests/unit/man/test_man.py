@@ -18,7 +18,7 @@ from kvmgdb.arch.identity import PLUGIN_API
 from kvmgdb.cli.main import app
 from kvmgdb.config.load import load
 from kvmgdb.config.rows import rows_of
-from kvmgdb.config.schema import json_schema
+from kvmgdb.config.schema import guest_schema, lab_schema
 from kvmgdb.config.sources import NAMES, variable_of
 from man.__main__ import MORE, Entry, Place, choices, filled, pages
 
@@ -174,10 +174,23 @@ def _enum(schema: Any, root: Any) -> set[str]:
 
 
 def test_the_file_has_the_keys_of_the_schema_and_the_words_they_take() -> None:
-    schema = json_schema()
+    schema = guest_schema()
     expected = _schema_keys(schema, schema)
     assert {"guest.image.address", "backend.kind", "policy.preset"} <= set(expected)
     assert {key: item.choices for key, item in KEYS.items()} == expected
+
+
+def test_the_file_of_a_lab_has_the_keys_of_its_schema() -> None:
+    schema = lab_schema()
+    session = schema["$defs"]["SessionData"]["properties"]
+    expect = schema["$defs"]["ExpectData"]["properties"]
+    items = _items(_section(PAGES["kvmgdb.yaml.5"], "KEYS OF A LAB"))
+
+    assert [item.head.removeprefix("Li ") for item in items] == [
+        *(key for key in schema["properties"] if key != "version"),
+        *(f"sessions.NAME.{key}" for key in session),
+        *(f"sessions.NAME.expect.{key}" for key in expect),
+    ]
 
 
 def test_the_presets_are_in_their_order() -> None:

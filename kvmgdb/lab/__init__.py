@@ -1,0 +1,1 @@
+"""Many guests from one file: served together, debugged by scripts, reported on."""

@@ -1,0 +1,157 @@
+"""``kvmgdb lab run``: real guests, a real gdb, real scripts."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lab import LIMIT, processes_with, run_lab, start_lab, until, write_lab
+
+GUESTS = "guests: {x86: {arch: 'x86:64'}, ppc: {arch: 'ppc:440'}, none: {guest: {image: none.elf}}}"
+STOP = "gdb: [break deposit, continue]"
+SESSIONS = {
+    "good": f"{{guest: x86, {STOP}, expect: {{output: 'amount=50', values: {{amount: 50}}}}}}",
+    "wrong": f"{{guest: x86, {STOP}, expect: {{output: 'amount=51', values: {{amount: 51}}}}}}",
+    "endless": "{guest: ppc, timeout: 3, gdb: ['set var want_spin = 1', continue]}",
+    "missing": "{guest: none, gdb: continue}",
+    "ends": "{guest: ppc, gdb: continue, expect: {exit: 0, console: goodbye}}",
+    "gdb-error": "{guest: x86, gdb: [break nowhere, print 1/0], expect: {output: 'Division by zero'}}",
+}
+
+
+def results(tmp_path: Path, *names: str) -> tuple[int, dict[str, Any]]:
+    """The exit code and the results by name."""
+    file = write_lab(tmp_path, [GUESTS, "sessions:", *(f"  {name}: {SESSIONS[name]}" for name in names)])
+    done = run_lab("run", file, "--json", str(tmp_path / "results.json"))
+    assert "Traceback" not in done.stderr
+    found = json.loads((tmp_path / "results.json").read_text())
+    return done.returncode, {session["name"]: session for session in found["sessions"]}
+
+
+def test_a_session_that_finds_what_it_expects(tmp_path: Path) -> None:
+    code, found = results(tmp_path, "good")
+
+    good = found["good"]
+    assert (code, good["outcome"], good["arch"]) == (0, "passed", "x86:64")
+    assert "(gdb) break deposit\nBreakpoint 1 at" in good["transcript"]
+    assert "kvmgdb sample guest (x86-64)" in good["console"]
+    assert [stop["event"] for stop in good["stops"]][:1] == ["breakpoint"]
+    assert [check["found"] for check in good["checks"]] == ["amount=50", "50"]
+
+
+def test_one_that_does_not(tmp_path: Path) -> None:
+    code, found = results(tmp_path, "wrong")
+
+    assert (code, found["wrong"]["outcome"]) == (1, "failed")
+    assert [(check["passed"], check["found"]) for check in found["wrong"]["checks"]][1] == (False, "50")
+
+
+def test_one_guest_that_fails_hides_no_other(tmp_path: Path) -> None:
+    code, found = results(tmp_path, *SESSIONS)
+
+    assert code == 1
+    assert {name: session["outcome"] for name, session in found.items()} == {
+        "good": "passed",
+        "wrong": "failed",
+        "endless": "error",
+        "missing": "error",
+        "ends": "passed",
+        "gdb-error": "passed",
+    }
+    assert found["endless"]["problem"] == "the time is up, and gdb has not ended (timeout: 3 seconds)"
+    assert "want_spin" in found["endless"]["transcript"]
+    assert "none.elf: cannot be read" in found["missing"]["problem"]
+    assert processes_with(str(tmp_path)) == []
+
+
+def test_a_file_of_gdb_commands_and_a_python_script(tmp_path: Path) -> None:
+    (tmp_path / "s.gdb").write_text("break deposit\ncontinue\n")
+    (tmp_path / "s.py").write_text(
+        "import os, socket\n"
+        "host, port = os.environ['KVMGDB_ADDRESS'].split(':')\n"
+        "with socket.create_connection((host, int(port))) as stub:\n"
+        "    stub.sendall(b'$?#3f')\n"
+        "    print(stub.recv(100))\n"
+    )
+    (tmp_path / "bad.py").write_text("raise SystemExit(3)")
+    file = write_lab(
+        tmp_path,
+        [
+            "guests: {x86: {arch: 'x86:64'}}",
+            "sessions:",
+            "  gdb: {guest: x86, script: s.gdb, expect: {values: {amount: 50}}}",
+            "  python: {guest: x86, python: s.py, expect: {output: 'T05'}}",
+            "  bad: {guest: x86, python: bad.py}",
+        ],
+    )
+
+    done = run_lab("run", file, "-j", "2")
+
+    assert done.returncode == 1
+    assert [line.split()[:2] for line in sorted(done.stdout.splitlines()) if line[0] != " "][1:] == [
+        ["lab:", "2"],
+        ["passed", "gdb"],
+        ["passed", "python"],
+    ]
+    assert "the script's exit status: expected 0, found 3" in done.stdout
+
+
+def test_only_the_sessions_that_are_named(tmp_path: Path) -> None:
+    file = write_lab(tmp_path, [GUESTS, "sessions:", f"  a: {SESSIONS['ends']}", f"  b: {SESSIONS['wrong']}"])
+
+    assert run_lab("run", file, "a").returncode == 0
+    unknown = run_lab("run", file, "c")
+    assert (unknown.returncode, unknown.stderr) == (2, f"kvmgdb: {file}: there is no session 'c'\n")
+
+
+def test_a_run_again_from_its_results(tmp_path: Path) -> None:
+    results(tmp_path, "wrong")
+
+    done = run_lab("report", str(tmp_path / "results.json"))
+
+    assert done.returncode == 0
+    assert "value of amount: expected 51, found 50" in done.stdout
+    (tmp_path / "results.json").write_text("{}")
+    bad = run_lab("report", str(tmp_path / "results.json"))
+    assert bad.returncode == 2
+    assert bad.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_lab_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """Not the guest, not gdb, and, but after SIGKILL, no file."""
+    file = write_lab(tmp_path, [GUESTS, "sessions:", f"  endless: {SESSIONS['endless']}".replace("3", "60")])
+    lab = start_lab(tmp_path / "out", "run", file)
+    until("gdb runs", lambda: [p for p in processes_with("in_gdb.py") if _is_below(p, lab.pid)])
+    ours = [p for p in processes_with("kvmgdb") if _is_below(p, lab.pid)]
+
+    lab.send_signal(number)
+
+    assert lab.wait(LIMIT) == (130 if number is signal.SIGINT else -9)
+    until("all are gone", lambda: not [p for p in ours if Path(f"/proc/{p}").exists() and not _is_dead(p)])
+    assert "Traceback" not in (tmp_path / "out").read_text()
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def _is_below(pid: int, ancestor: int) -> bool:
+    while pid > 1:
+        if (pid := _parent(pid)) == ancestor:
+            return True
+    return False
+
+
+def _is_dead(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True

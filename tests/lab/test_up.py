@@ -1,0 +1,95 @@
+"""``kvmgdb lab up``: guests that are served side by side, and what is said of them."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import gdb as gdb_support
+from tests.support.guests import sample
+from tests.support.lab import LIMIT, start_lab, until, write_lab
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def lab(tmp_path: Path, output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    file = write_lab(
+        tmp_path,
+        ["title: three", "guests: {one: {arch: 'x86:64'}, two: {arch: ppc}, bad: {guest: {image: none}}}"],
+    )
+    process = start_lab(output, "up", file)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def address(output: Path, name: str) -> str:
+    """Where a guest listens, once it does."""
+    pattern = re.compile(rf"^{name}  .*tcp:(\S+)  waiting$", re.MULTILINE)
+    until(f"{name} is served", lambda: pattern.search(output.read_text()))
+    found = pattern.search(output.read_text())
+    assert found is not None
+    return found[1]
+
+
+def says(output: Path, pattern: str) -> None:
+    until(pattern, lambda: re.search(pattern, output.read_text(), re.MULTILINE))
+
+
+@pytest.mark.usefixtures("lab")
+def test_what_happens_to_a_guest_is_told(output: Path) -> None:
+    target = address(output, "one")
+
+    with gdb_support.attached(target, sample("x86:64")) as gdb:
+        says(output, r"^one  x86:64  emulator  tcp:\S+  attached  127\.0\.0\.1:\d+")
+        gdb.script("break deposit", "continue")
+        says(output, r"^one .* breakpoint: breakpoint at 0x[0-9a-f]+$")
+        gdb.script("delete", "continue")
+    says(output, r"^one .* ended  exit: the guest ended with status 0$")
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_guest_that_does_not_start_says_why_and_stops_no_other(output: Path) -> None:
+    says(output, r"^bad  emulator  failed  .*none: cannot be read: No such file or directory$")
+    address(output, "two")
+
+
+def test_ctrl_c_ends_them_all(lab: subprocess.Popen[bytes], output: Path) -> None:
+    targets = [address(output, name) for name in ("one", "two")]
+
+    lab.send_signal(signal.SIGINT)
+
+    assert lab.wait(LIMIT) == 130
+    assert "Traceback" not in output.read_text()
+    for target in targets:
+        host, _, port = target.partition(":")
+        assert not _is_listening(host, int(port))
+
+
+def test_killed_it_takes_its_guests_along(lab: subprocess.Popen[bytes], output: Path) -> None:
+    host, _, port = address(output, "one").partition(":")
+
+    lab.kill()
+    lab.wait()
+
+    until("the guest is gone", lambda: not _is_listening(host, int(port)))
+
+
+def _is_listening(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 1).close()
+    except OSError:
+        return False
+    return True
