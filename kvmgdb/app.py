@@ -18,9 +18,10 @@ from kvmgdb.debugger import Gdb, attach_hint, attach_words, attended, gdb_comman
 from kvmgdb.errors import ImageError, UsageError
 from kvmgdb.guest import Guest
 from kvmgdb.loader import Image, LoadedImages, combine, read_image, variant_of
+from kvmgdb.outcomes import State
 from kvmgdb.plugins import Plugins, load_plugins
 from kvmgdb.server import Server
-from kvmgdb.session import Session, State
+from kvmgdb.session import Session
 from kvmgdb.signals import Terminable
 from kvmgdb.trace import TraceFile
 from kvmgdb.transport import listen

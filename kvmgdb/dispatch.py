@@ -19,10 +19,11 @@ from kvmgdb.handlers import (
     search,
     threads,
 )
+from kvmgdb.outcomes import Outcome, Reply
 from kvmgdb.rsp import framing, packets, replies
 from kvmgdb.rsp.parsing import parse
 from kvmgdb.rsp.replies import ErrorStyle
-from kvmgdb.session import Outcome, Reply, Session
+from kvmgdb.session import Session
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,10 @@ from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.breakpoints import Breakpoint
 from kvmgdb.conditions.compile import Command, Condition, compile_command, compile_condition
 from kvmgdb.errors import RspError
+from kvmgdb.outcomes import Reply
 from kvmgdb.policy import Decision, SoftwareBreakpoints, decide_insert
 from kvmgdb.rsp import packets, replies
-from kvmgdb.session import Reply, Session
+from kvmgdb.session import Session
 
 MAX_WATCH = 1 << 20
 """Longest watch, in bytes: more is a mistake in a packet sooner than a wish."""

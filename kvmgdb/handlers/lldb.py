@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kvmgdb.outcomes import Reply
 from kvmgdb.rsp import packets, replies
-from kvmgdb.session import THREAD, Reply, Session
+from kvmgdb.session import THREAD, Session
 
 
 def host_info(session: Session, packet: packets.HostInfo) -> Reply:

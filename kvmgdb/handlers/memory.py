@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from kvmgdb.outcomes import Reply
 from kvmgdb.policy import SoftwareBreakpoints
 from kvmgdb.rsp import framing, packets, replies
-from kvmgdb.session import Reply, Session
+from kvmgdb.session import Session
 
 MAX_READ = framing.MAX_PACKET // 2 - 16
 """Most bytes of one reply: its hex, or its binary with every byte escaped, fits a packet.  A longer

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from kvmgdb.arch.monitor import MonitorCommand
 from kvmgdb.errors import RspError
+from kvmgdb.outcomes import Reply, Trigger
 from kvmgdb.rsp import packets, replies
-from kvmgdb.session import Reply, Session, Trigger
+from kvmgdb.session import Session
 
 
 def run(session: Session, packet: packets.Monitor) -> Reply:

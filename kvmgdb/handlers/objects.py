@@ -7,8 +7,9 @@ from collections.abc import Callable
 from kvmgdb.arch.target_xml import target_xml
 from kvmgdb.errors import RspError
 from kvmgdb.handlers.threads import NAME, described
+from kvmgdb.outcomes import Reply
 from kvmgdb.rsp import packets, replies
-from kvmgdb.session import THREAD, Reply, Session
+from kvmgdb.session import THREAD, Session
 
 
 def features(session: Session, annex: str) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from kvmgdb.errors import RspError
+from kvmgdb.outcomes import Reply
 from kvmgdb.rsp import packets, replies
-from kvmgdb.session import Reply, Session
+from kvmgdb.session import Session
 
 STEP_ENABLE = 0x1
 """QEMU's SSTEP_ENABLE: the one bit that says nothing about interrupts or timers, of which the

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from kvmgdb.arch.registers import Register
 from kvmgdb.errors import RspError
+from kvmgdb.outcomes import Reply
 from kvmgdb.rsp import packets, replies
-from kvmgdb.session import Reply, Session
+from kvmgdb.session import Session
 
 
 def read_all(session: Session, _packet: packets.ReadRegisters) -> Reply:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from kvmgdb.arch.stops import Stop, StopKind
+from kvmgdb.outcomes import Close, Leave, Outcome, Reply, Run, State, Trigger
 from kvmgdb.rsp import packets, replies
-from kvmgdb.session import THREAD, Close, Leave, Outcome, Reply, Run, Session, State, Trigger
+from kvmgdb.session import THREAD, Session
 
 
 def halt_reason(session: Session, _packet: packets.HaltReason) -> Reply:

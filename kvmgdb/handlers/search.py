@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from kvmgdb.errors import RspError
+from kvmgdb.outcomes import Reply
 from kvmgdb.rsp import packets
-from kvmgdb.session import Reply, Session
+from kvmgdb.session import Session
 
 FIRST_CHUNK: Final = 1 << 12
 """Bytes looked at first.  gdb goes on from each place found, and the next may be near."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from kvmgdb.arch.stops import StopKind
 from kvmgdb.errors import RspError
+from kvmgdb.outcomes import Reply
 from kvmgdb.rsp import packets, replies
-from kvmgdb.session import THREAD, Reply, Session
+from kvmgdb.session import THREAD, Session
 
 NAME = "vCPU 0"
 """The one processor's."""

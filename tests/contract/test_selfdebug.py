@@ -14,7 +14,8 @@ from kvmgdb.app import Console, choose_guest, start_backend
 from kvmgdb.config.resolved import DEFAULTS
 from kvmgdb.config.values import ImageSpec
 from kvmgdb.guest import Guest
-from kvmgdb.session import Session, State
+from kvmgdb.outcomes import State
+from kvmgdb.session import Session
 from tests.support.selfdebug import ALL, assert_all_passed, proof
 from tests.support.sessions import GDB_13, ask, plugins
 

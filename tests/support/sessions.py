@@ -11,10 +11,11 @@ from kvmgdb.app import Console, choose_guest, start_backend
 from kvmgdb.config.resolved import DEFAULTS
 from kvmgdb.dispatch import dispatch
 from kvmgdb.guest import Guest
+from kvmgdb.outcomes import Close, Reply
 from kvmgdb.plugins import Plugins, load_plugins
 from kvmgdb.policy import PRESETS
 from kvmgdb.rsp import replies
-from kvmgdb.session import Close, Reply, Session
+from kvmgdb.session import Session
 
 GDB_13 = b"qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;error-message+;xmlRegisters=i386"
 """What a present-day gdb says of itself; without it the stub answers as to an old one."""

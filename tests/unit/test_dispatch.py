@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from kvmgdb import dispatch as module
 from kvmgdb.dispatch import HANDLERS, OFFERED, dispatch
 from kvmgdb.errors import RspError
+from kvmgdb.outcomes import Close, Leave, Reply, Run, State, Trigger
 from kvmgdb.rsp.framing import MAX_PACKET
 from kvmgdb.rsp.packets import PacketValue
-from kvmgdb.session import Close, Leave, Reply, Run, Session, State, Trigger
+from kvmgdb.session import Session
 from tests.support.sessions import GDB_13, ask, start
 
 

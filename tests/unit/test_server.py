@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from kvmgdb.arch.stops import StopKind
 from kvmgdb.errors import BackendError
+from kvmgdb.outcomes import Leave, State
 from kvmgdb.policy import PRESETS
 from kvmgdb.server import Conversation, Server
-from kvmgdb.session import Leave, Session, State
+from kvmgdb.session import Session
 from tests.support.debugger import ScriptedConnection, ScriptedListener, Unasked, packet
 from tests.support.guests import sample
 from tests.support.sessions import GDB_13, ask, start

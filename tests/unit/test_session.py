@@ -9,15 +9,8 @@ import pytest
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import Signal, Stop, StopKind
 from kvmgdb.errors import RspError
-from kvmgdb.session import (
-    EXITS_KEPT,
-    TO_THE_DEBUGGER,
-    TO_THE_GUEST,
-    TRANSITIONS,
-    Session,
-    State,
-    Trigger,
-)
+from kvmgdb.outcomes import TRANSITIONS, State, Trigger
+from kvmgdb.session import EXITS_KEPT, TO_THE_DEBUGGER, TO_THE_GUEST, Session
 from tests.support.guests import SampleGuest, sample
 from tests.support.sessions import GDB_13, ask, start
 

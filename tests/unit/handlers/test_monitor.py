@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kvmgdb.handlers.monitor import COMMANDS
-from kvmgdb.session import Session, State
+from kvmgdb.outcomes import State
+from kvmgdb.session import Session
 from tests.support.guests import sample
 from tests.support.sessions import ask, monitor, start
 

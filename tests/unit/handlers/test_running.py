@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kvmgdb.dispatch import dispatch
-from kvmgdb.session import Close, Leave, Reply, Run, Session, State
+from kvmgdb.outcomes import Close, Leave, Reply, Run, State
+from kvmgdb.session import Session
 from tests.support.guests import sample
 from tests.support.sessions import ask, error_text
 
