@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test lint check gdb bench guests test-kvm clean
+.PHONY: run test lint check gdb bench guests test-kvm test-kvm-ppc clean
 
 ## run: install into a virtual environment and serve the built-in x86 sample guest
 run: $(VENV)/.run
@@ -29,6 +29,10 @@ bench: $(VENV)/.run
 MACHINES ?= local qemu bochs
 test-kvm: $(VENV)/.test
 	$(BIN)/python -m tests.kvmlab $(MACHINES)
+
+## test-kvm-ppc: tests/kvm_ppc in a POWER9 that a newer QEMU emulates
+test-kvm-ppc: $(VENV)/.test
+	$(BIN)/python -m tests.kvmlab power9
 
 ## guests: rebuild the sample guests (needs gcc and powerpc-linux-gnu-gcc)
 guests:

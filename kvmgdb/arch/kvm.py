@@ -83,6 +83,18 @@ class KvmMachine(Kvm, Protocol):
         ...
 
 
+class KvmVcpu(Kvm, Protocol):
+    """A processor."""
+
+    def enable(self, capability: int) -> None:
+        """KVM_ENABLE_CAP.
+
+        Raises:
+            OSError: the kernel refuses.
+        """
+        ...
+
+
 class Report(Enum):
     """How a breakpoint instruction of ours comes back."""
 
@@ -166,6 +178,11 @@ class Trial:
     measure: Callable[[Bench], str]
 
 
+Successors = Callable[["VcpuState", bytes], tuple[int, ...]]
+"""The linear addresses that the instruction at the program counter, of which the bytes are given, may lead
+to."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostDebug:
     """How debugging is done on this host, after the trials."""
@@ -178,6 +195,8 @@ class HostDebug:
     """Whether data watchpoints fire; if not, they are found by stepping and comparing."""
     step_control: int
     """The bits of KVM_SET_GUEST_DEBUG that a single step needs besides ENABLE and SINGLESTEP."""
+    successors: Successors | None = None
+    """Where KVM steps no single instruction: what is stepped to, by traps."""
     idle_exits: int = 0
     """How many exits in a row may bring nothing before a single step is done."""
     warnings: tuple[str, ...] = ()
@@ -219,7 +238,7 @@ class KvmPort(Protocol):
         """
         ...
 
-    def set_up_vcpu(self, device: Kvm, vcpu: Kvm) -> None:
+    def set_up_vcpu(self, device: Kvm, vcpu: KvmVcpu) -> None:
         """What a processor needs before its first run (CPUID)."""
         ...
 

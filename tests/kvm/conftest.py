@@ -34,7 +34,8 @@ _INTERRUPT_GATE = 0x8E
 
 NEEDS = (
     Need(
-        r"test_execution_breakpoint_in|test_its_breakpoint_|test_ours_give_way|test_a_(fifth|slot)",
+        r"test_execution_breakpoint_in|test_its_breakpoint_|test_a_step_onto_its|test_ours_give_way"
+        r"|test_a_(fifth|slot)",
         (probe.EXECUTION,),
         "it needs execution breakpoints",
     ),

@@ -19,7 +19,9 @@ from kvmgdb.arch.kvm import KvmTrap, Report
 from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb.backends.kvm.backend import KvmBackend
 from kvmgdb.server import NO_INSTRUCTION
+from kvmgdb_x86.kvm_host import host_debug
 from tests.kvm.conftest import ENTRY, HANDLERS, StartGuest, set_handler
+from tests.support import kvm_host
 from tests.support.machines import Machine
 
 VARIANTS = ["64", "32", "16"]
@@ -62,6 +64,14 @@ def _handler(variant: str) -> bytes:
     return b"\x50" + count + compare + bytes((TICKS, 0x72, len(end))) + end + _out(0x20, 0x20) + restore
 
 
+@pytest.fixture
+def sees_handlers(request: pytest.FixtureRequest, variant: str) -> None:
+    """Expect a failure where the guest must run by steps: an interrupt takes a step through its handler."""
+    if host_debug(kvm_host.measured()).traps[variant].report is Report.HALT:
+        reason = "no trap leaves the guest here: a step with an interrupt may run all of its handler"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+
+
 def _with_timer(start: StartGuest, variant: str, code: bytes) -> Machine:
     """A guest that is told of every tick of the timer, once it has set one up."""
     machine = start(variant, code, irqchip=True)
@@ -101,6 +111,7 @@ def test_ticks_of_the_timer_reach_the_guests_handler(start: StartGuest, variant:
     assert machine.read(COUNTER, 1) == bytes((TICKS,))
 
 
+@pytest.mark.usefixtures("sees_handlers")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_breakpoint_in_the_handler(start: StartGuest, variant: str) -> None:
     machine = _with_timer(start, variant, IDLE)
@@ -113,6 +124,7 @@ def test_a_breakpoint_in_the_handler(start: StartGuest, variant: str) -> None:
     assert machine.run().kind is StopKind.EXIT
 
 
+@pytest.mark.usefixtures("sees_handlers")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_watchpoint_on_what_the_handler_counts(start: StartGuest, variant: str) -> None:
     machine = _with_timer(start, variant, IDLE)
@@ -146,9 +158,12 @@ def test_a_step_from_a_halt_waits_and_can_be_interrupted(start: StartGuest, vari
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_step_from_a_halt_is_done_when_an_interrupt_comes(start: StartGuest, variant: str) -> None:
-    machine = _with_timer(start, variant, IDLE.replace(WAIT_FOR_EVER, HLT + NOP + WAIT_FOR_EVER))
-    halt = ENTRY + len(IDLE) - len(WAIT_FOR_EVER)
-    machine.run_to(halt)
+    machine = _with_timer(start, variant, CLI + IDLE.replace(WAIT_FOR_EVER, HLT + NOP + WAIT_FOR_EVER))
+    enable = ENTRY + len(CLI + PICS + PIT)
+    halt = enable + len(STI)
+    machine.run_to(enable)
+    while machine.backend.pc() < halt:
+        machine.backend.step()
     assert machine.backend.step().pc == halt + 1
     assert machine.backend.may_wait
     stop = _step(machine)

@@ -13,11 +13,13 @@ from tests.kvmlab.cache import LabError
 from tests.kvmlab.image import GDB
 from tests.kvmlab.local import LOCAL
 from tests.kvmlab.machine import Job, Machine, run
+from tests.kvmlab.powernv import POWERNV
 from tests.kvmlab.qemu import QEMU
 from tests.kvmlab.results import problems
 from tests.kvmlab.table import Column, notes, table
 
-MACHINES = {machine.name: machine for machine in (LOCAL, QEMU, BOCHS)}
+X86 = (LOCAL, QEMU, BOCHS)
+MACHINES = {machine.name: machine for machine in (*X86, POWERNV)}
 
 
 def main() -> int:
@@ -25,7 +27,7 @@ def main() -> int:
     options = _options()
     columns: list[Column] = []
     wrong: list[str] = []
-    for machine in (MACHINES[name] for name in options.machines or MACHINES):
+    for machine in [MACHINES[name] for name in options.machines] or X86:
         try:
             column = _column(machine, options)
         except LabError as problem:
@@ -40,7 +42,9 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.kvmlab", description=__doc__)
-    parser.add_argument("machines", nargs="*", choices=[[], *MACHINES], help="which; all if none is named")
+    parser.add_argument(
+        "machines", nargs="*", choices=[[], *MACHINES], help="which; all x86 ones if none is named"
+    )
     parser.add_argument("-k", dest="select", default="", help="pytest's -k: which tests")
     parser.add_argument("--no-gdb", action="store_true", help="without the tests that drive a gdb")
     return parser.parse_args()

@@ -61,6 +61,7 @@ def add_init(
     folder: Path,
     command: Sequence[str],
     variables: Mapping[str, str],
+    results: str = RESULTS,
 ) -> None:
     """An init that loads ``modules``, runs ``command`` in ``folder``, says how it ended, and powers off."""
     archive.copy("/bin/busybox", busybox)
@@ -68,7 +69,7 @@ def add_init(
         archive.folder(empty)
     archive.device("/dev/console", 5, 1)
     script = _INIT.format(
-        results=RESULTS,
+        results=results,
         modules=" ".join(modules),
         variables=" ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items()),
         folder=shlex.quote(str(folder)),

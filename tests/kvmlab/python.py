@@ -55,6 +55,11 @@ def add_distributions(archive: Archive, names: Iterable[str], without: Iterable[
         add_libraries(archive, [file for file in wanted if ".so" in file.suffixes])
 
 
+def site_packages() -> list[str]:
+    """The folders that distributions are in."""
+    return sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+
+
 def _is_wanted(file: Path) -> bool:
     """Not a script outside the distribution's folder, and not for building or testing it."""
     return ".." not in file.parts and not any(map(_NO_USE.fullmatch, _inner(file))) and file.exists()

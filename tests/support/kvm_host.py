@@ -6,6 +6,7 @@ noticed.  ``-ra`` (the default here) lists them at the end of the run.
 
 from __future__ import annotations
 
+import platform
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from kvmgdb.arch.kvm import WORKS, Measured
 from kvmgdb.backends.kvm.device import Device
 from kvmgdb.backends.kvm.probe import measure
 from kvmgdb.errors import BackendError
+from kvmgdb_ppc.kvm_book3s64 import Book3s64Kvm
 from kvmgdb_x86 import kvm_probe
 from kvmgdb_x86.kvm import X86Kvm
 
@@ -35,8 +37,9 @@ def unavailable() -> str:
 def measured() -> Measured:
     """What the trials have found."""
     device = Device()
+    on_power = platform.machine().startswith("ppc")
     try:
-        return measure(device, X86Kvm(), "x86")
+        return measure(device, Book3s64Kvm("power9"), "ppc") if on_power else measure(device, X86Kvm(), "x86")
     finally:
         device.close()
 

@@ -17,6 +17,7 @@ from kvmgdb.backends.kvm.exits import (
     watch_stop,
 )
 from kvmgdb.backends.kvm.processor import Processor
+from kvmgdb.backends.kvm.trap_steps import TrapSteps
 from kvmgdb.backends.kvm.vcpu import (
     INTERRUPTED,
     KVM_GUESTDBG_ENABLE,
@@ -50,6 +51,8 @@ class Runner:
         self._step_control = self._host.step_control
         self._waiting = False  # the last step ended with the processor waiting for an interrupt
         self._has_stepped = False
+        successors = processor.host.successors
+        self._trap_steps = successors and TrapSteps(processor, successors, self._enter_to_traps)
 
     def begin(self) -> None:
         """Before a run or a step of the debugger's: see which mode the processor is in now, and what the
@@ -153,6 +156,8 @@ class Runner:
         An instruction that raises an exception which the guest gets is half a step: with ``into_handler`` the
         next one, the handler's first, is executed too, so that the processor is seen there.
         """
+        if self._trap_steps is not None:
+            return self._step_by_traps(self._trap_steps)
         page, state, idle = self._vcpu.page, self._vcpu.state, self._host.idle_exits
         self._has_stepped, self._waiting = True, False
         while True:
@@ -176,6 +181,21 @@ class Runner:
             if isinstance(outcome, Stop):
                 return outcome
             if outcome is Next.STEPPED or (outcome is Next.DELIVERED and not into_handler):
+                return None
+
+    def _step_by_traps(self, steps: TrapSteps) -> Stop | None:
+        """The same where KVM does not step."""
+        while True:
+            pc = self._view.pc()
+            reason = steps.step()
+            if reason is None:
+                return None
+            if reason == INTERRUPTED:
+                self._take_signal()
+            outcome = self._judge(reason, stepped=range(pc, pc + 1))
+            if isinstance(outcome, Stop):
+                return outcome
+            if outcome is not Next.GO_ON:
                 return None
 
     def _halts_at(self, pc: int) -> bool:
@@ -249,6 +269,10 @@ class Runner:
         reason = self._vcpu.run()
         self._view.moved()
         return reason
+
+    def _enter_to_traps(self) -> int:
+        self._arm()
+        return self._enter()
 
     def _enter_after_step(self) -> int:
         """The same without an exit that tells of the last step once more, as some hosts have after an

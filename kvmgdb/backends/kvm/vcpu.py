@@ -21,6 +21,7 @@ from kvmgdb.backends.kvm.structs import (
     EXIT_UNION_SIZE,
     KVM_MP_STATE_HALTED,
     KVM_MP_STATE_RUNNABLE,
+    kvm_enable_cap,
     kvm_mp_state,
     kvm_run,
     kvm_signal_mask,
@@ -66,6 +67,10 @@ class Vcpu:
     def call(self, request: Ioctl, argument: int | Struct = 0) -> int:
         """Make a call; OSError where the kernel refuses."""
         return ioctls.call(self._fd, request, argument)
+
+    def enable(self, capability: int) -> None:
+        """KVM_ENABLE_CAP; OSError where the kernel refuses."""
+        self.call(ioctls.KVM_ENABLE_CAP, kvm_enable_cap(cap=capability))
 
     def run(self) -> int:
         """KVM_RUN: the exit reason, or :data:`INTERRUPTED`.

@@ -46,9 +46,9 @@ DABR_SLOT = 1
 
 
 def registers(variant: str) -> frozenset[str]:
-    """The debug registers the core has."""
+    """The debug registers the core has; none of those that the emulator does not run."""
     names = _BOOKE_REGISTERS if variant in BOOKE else _CLASSIC_REGISTERS
-    return frozenset(names) & SPRS[variant].keys()
+    return frozenset(names) & SPRS.get(variant, {}).keys()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,11 @@ B_NEXT = 0x4800_0004
 TRAP = 0x7FE0_0008
 """``trap``, which is ``tw 31,r0,r0``."""
 
+_BC, _SC, _B, _XL = 16, 17, 18, 19
+_AA = 0x2
+_BCLR, _RFID, _BCCTR = 16, 18, 528
+_PROGRAM_VECTOR, _SYSTEM_CALL_VECTOR = 0x700, 0xC00
+
 
 def lis(target: int, high: int) -> int:
     """``lis rT,high``."""
@@ -65,9 +70,33 @@ def tlbwe(source: int = 0, entry: int = 0, word: int = 0) -> int:
 
 
 def is_trap(word: int) -> bool:
-    """``tw`` or ``twi``."""
+    """``tw`` or ``twi``, ``td`` or ``tdi``."""
     opcode = word >> 26
-    return opcode == 3 or (opcode == 31 and (word >> 1) & 0x3FF == 4)
+    return opcode in (2, 3) or (opcode == 31 and (word >> 1) & 0x3FF in (4, 68))
+
+
+def successors(word: int, pc: int, lr: int, ctr: int, srr0: int) -> tuple[int, ...]:
+    """Where an instruction at ``pc`` may lead, exceptions of loads and stores aside.
+
+    Power ISA Book I, "Branch Instructions", "System Call", "Trap Instructions"; Book III, ``rfid``.
+    """
+    following, opcode, extended = pc + 4, word >> 26, word >> 1 & 0x3FF
+    base = 0 if word & _AA else pc
+    if opcode == _B:
+        return (base + _signed(word & 0x03FF_FFFC, 26),)
+    if opcode == _BC:
+        return following, base + _signed(word & 0xFFFC, 16)
+    if opcode == _SC:
+        return following, _SYSTEM_CALL_VECTOR
+    if opcode == _XL and extended in (_BCLR, _BCCTR):
+        return following, (lr if extended == _BCLR else ctr) & ~3
+    if opcode == _XL and extended == _RFID:
+        return (srr0 & ~3,)
+    return (following, _PROGRAM_VECTOR) if is_trap(word) else (following,)
+
+
+def _signed(value: int, bits: int) -> int:
+    return value - (value >> bits - 1 << bits)
 
 
 def is_floating(word: int) -> bool:

@@ -21,6 +21,7 @@ from kvmgdb.arch.kvm import (
     KvmMachine,
     KvmRegister,
     KvmTrap,
+    KvmVcpu,
     Measured,
     Report,
     StateBlock,
@@ -43,13 +44,14 @@ MODE = "any"
 
 _MMIO = struct.Struct(("<" if byteorder == "little" else ">") + "Q8sIB")
 _STATUS = struct.Struct(("<" if byteorder == "little" else ">") + "QI")
-_ENABLE_AND_STEP = 3
+_ENABLE_AND_STEP, _USE_SW_BP = 3, 0x10000
 _NOP = 0x6000_0000
 
 
 def _step(bench: Bench) -> str:
-    bench.start("", struct.pack(">2I", _NOP, _NOP))
-    if not bench.debug(_ENABLE_AND_STEP):
+    trap = bench.state.get(DEBUG_INST).value.value  # an end where steps have none
+    bench.start("", struct.pack(">3I", _NOP, _NOP, trap))
+    if not bench.debug(_ENABLE_AND_STEP | _USE_SW_BP):
         return "not offered"
     found = bench.run()
     if found.reason == KVM_EXIT_DEBUG and bench.state.get(REGS).pc == TRIAL_ENTRY + 4:
@@ -59,6 +61,11 @@ def _step(bench: Bench) -> str:
 
 def _trap_word(bench: Bench) -> str:
     return f"{bench.state.get(DEBUG_INST).value.value:#010x}"
+
+
+def trap_of(measured: Measured) -> KvmTrap:
+    """The host's own breakpoint instruction: gdb's never exits."""
+    return KvmTrap(struct.pack(">I", int(measured[TRAP_WORD], 16)), Report.DEBUG, 0)
 
 
 class PpcKvm:
@@ -89,14 +96,13 @@ class PpcKvm:
         """None: which one a core has, and where, is the board's."""
         raise BackendError(f"ppc:{self._variant} has no interrupt controller here: leave backend.irqchip out")
 
-    def set_up_vcpu(self, device: Kvm, vcpu: Kvm) -> None:
+    def set_up_vcpu(self, device: Kvm, vcpu: KvmVcpu) -> None:
         """Kept for KVM_TRANSLATE."""
         self._vcpu = vcpu
 
     def adopt(self, measured: Measured) -> HostDebug:
-        """The trap is the host's own instruction; gdb's never exits."""
-        word = int(measured[TRAP_WORD], 16)
-        trap = KvmTrap(struct.pack(">I", word), Report.DEBUG, 0)
+        """By the host's own trap, and its debug registers."""
+        trap = trap_of(measured)
         failed = measured[STEP] != WORKS
         warning = f"single steps do not work ({measured[STEP]}): this host has none (Book3S HV)"
         return HostDebug(

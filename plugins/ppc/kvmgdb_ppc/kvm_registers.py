@@ -7,6 +7,7 @@ from functools import partial
 
 from kvmgdb.arch.kvm import KvmRegister, StateBlock, Struct
 from kvmgdb.arch.machine import ReadPhysical
+from kvmgdb_ppc import book3s64
 from kvmgdb_ppc import kvm_structs as kvm
 from kvmgdb_ppc.registers import BOOKE, WITHOUT_FPU
 from kvmgdb_ppc.sprs import READ_ONLY, SPRS
@@ -23,6 +24,8 @@ def _one(name: str, number: int) -> StateBlock:
 
 _FPRS = tuple(_one(f"f{i}", kvm.ONE_REGS["KVM_REG_PPC_FPR0"] + i) for i in range(32))
 
+_BOOK3S_64 = {"dawr0": "DAWR", "dawrx0": "DAWRX", "ciabr": "CIABR"}
+
 BLOCKS = (
     StateBlock(REGS, kvm.KVM_GET_REGS, kvm.KVM_SET_REGS, kvm.kvm_regs),
     StateBlock(SREGS, kvm.KVM_GET_SREGS, kvm.KVM_SET_SREGS, kvm.kvm_sregs),
@@ -31,6 +34,7 @@ BLOCKS = (
     _one("dar", kvm.ONE_REGS["KVM_REG_PPC_DAR"]),
     _one("dsisr", kvm.ONE_REGS["KVM_REG_PPC_DSISR"]),
     _one("dabr", kvm.ONE_REGS["KVM_REG_PPC_DABR"]),
+    *(_one(name, kvm.ONE_REGS[f"KVM_REG_PPC_{known}"]) for name, known in _BOOK3S_64.items()),
     _one(DEBUG_INST, kvm.ONE_REGS["KVM_REG_PPC_DEBUG_INST"]),
 )
 
@@ -161,12 +165,21 @@ def _bats(kind: str, struct: Struct) -> Struct:
 
 def registers(variant: str) -> dict[str, KvmRegister]:
     """Those of the register file of ``ppc:VARIANT`` that KVM gives; the others are not in its interface."""
-    found = _general() | (_of_embedded_cores() if variant in BOOKE else _of_classic_cores())
-    wanted = {*_CORE, *SPRS[variant]}
-    chosen = {name: register for name, register in found.items() if name in wanted}
-    if variant not in WITHOUT_FPU:
-        chosen |= _floats()
+    chosen = _of_book3s_64() if variant in book3s64.VARIANTS else _of_32_bit_cores(variant)
     return {
         name: KvmRegister(register.block, register.read, None) if name in READ_ONLY else register
         for name, register in chosen.items()
     }
+
+
+def _of_book3s_64() -> dict[str, KvmRegister]:
+    found = _general() | {name: _value(name) for name in ("dar", "dsisr", *_BOOK3S_64)}
+    wanted = {*_CORE, *book3s64.SPRS}
+    return {name: register for name, register in found.items() if name in wanted} | _floats()
+
+
+def _of_32_bit_cores(variant: str) -> dict[str, KvmRegister]:
+    found = _general() | (_of_embedded_cores() if variant in BOOKE else _of_classic_cores())
+    wanted = {*_CORE, *SPRS[variant]}
+    chosen = {name: register for name, register in found.items() if name in wanted}
+    return chosen if variant in WITHOUT_FPU else chosen | _floats()

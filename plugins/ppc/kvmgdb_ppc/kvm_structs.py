@@ -124,6 +124,9 @@ ONE_REGS = {
     "KVM_REG_PPC_DAR": _reg64(0xC),
     "KVM_REG_PPC_DSISR": _reg32(0xD),
     "KVM_REG_PPC_FPR0": _reg64(0x20),
+    "KVM_REG_PPC_DAWR": _reg64(0xAA),
+    "KVM_REG_PPC_DAWRX": _reg64(0xAB),
+    "KVM_REG_PPC_CIABR": _reg64(0xAC),
     "KVM_REG_PPC_FPSCR": _reg64(0x80),
     "KVM_REG_PPC_DEBUG_INST": _reg32(0x8B),
 }

@@ -32,7 +32,7 @@ INFO = ArchInfo(
         Variant("405", "40x (exits are decoded; no backend runs it)"),
         Variant("970", "64-bit, G5 (exits are decoded; no backend runs it)"),
         Variant("power8", "64-bit (exits are decoded; no backend runs it)"),
-        Variant("power9", "64-bit (exits are decoded; no backend runs it)"),
+        Variant("power9", "64-bit, on a POWER host's KVM"),
         Variant("power10", "64-bit (exits are decoded; no backend runs it)"),
     ),
     aliases=("powerpc", "ppc32"),
@@ -62,12 +62,15 @@ def kvmgdb_archs() -> list[ArchInfo]:
 
 @hookimpl
 def kvmgdb_registers(arch: ArchId) -> RegisterFile | None:
-    """The core's registers and SPRs; of the 32-bit cores that a backend can run."""
+    """The core's registers and SPRs; of the cores that a backend can run."""
     if arch.name != NAME:
         return None
+    from kvmgdb_ppc import book3s64
     from kvmgdb_ppc.registers import register_file
     from kvmgdb_ppc.sprs import SPRS
 
+    if arch.variant in book3s64.VARIANTS:
+        return book3s64.register_file()
     return register_file(arch.variant) if arch.variant in SPRS else None
 
 
@@ -109,12 +112,16 @@ def kvmgdb_emulator_port(arch: ArchId) -> EmulatorPort | None:
 
 @hookimpl
 def kvmgdb_kvm_port(arch: ArchId) -> KvmPort | None:
-    """The 32-bit cores."""
+    """The 32-bit cores, and POWER9."""
     if arch.name != NAME:
         return None
+    from kvmgdb_ppc import book3s64
     from kvmgdb_ppc.kvm import PpcKvm
+    from kvmgdb_ppc.kvm_book3s64 import Book3s64Kvm
     from kvmgdb_ppc.sprs import SPRS
 
+    if arch.variant in book3s64.VARIANTS:
+        return Book3s64Kvm(arch.variant)
     return PpcKvm(arch.variant) if arch.variant in SPRS else None
 
 

@@ -54,11 +54,14 @@ def _mode(msr: int) -> str:
     return "user mode" if msr & _MSR_PR else "supervisor mode"
 
 
+MODE = ModeName(("msr",), _mode)
+
+
 def register_file(variant: str) -> RegisterFile:
     """The register file of ``ppc:variant``."""
     features = [_core(MSR_BOOKE if variant in BOOKE else MSR_CLASSIC)]
     if variant not in WITHOUT_FPU:
-        features.append(_fpu())
+        features.append(fpu())
     features.append(_sprs(variant))
     return RegisterFile(
         architecture="powerpc:common",
@@ -69,7 +72,7 @@ def register_file(variant: str) -> RegisterFile:
         sp="r1",
         return_address="lr",
         dwarf=DWARF,
-        mode=ModeName(("msr",), _mode),
+        mode=MODE,
         expedited=("pc", "r1", "lr"),
     )
 
@@ -91,7 +94,8 @@ def _core(msr: FlagsType) -> Feature:
     )
 
 
-def _fpu() -> Feature:
+def fpu() -> Feature:
+    """The floating-point registers."""
     floats = tuple(Register(f"f{i}", 64, 32 + i, "ieee_double", "float") for i in range(32))
     return Feature(FPU, (*floats, Register("fpscr", 32, 70, "uint32", "float")))
 

@@ -12,6 +12,7 @@ from kvmgdb.arch.kvm import (
     Kvm,
     KvmMachine,
     KvmRegister,
+    KvmVcpu,
     Measured,
     StateBlock,
     Struct,
@@ -94,7 +95,7 @@ class X86Kvm:
         machine.call(kvm.KVM_CREATE_IRQCHIP)
         machine.call(kvm.KVM_CREATE_PIT2, kvm.kvm_pit_config(kvm.KVM_PIT_SPEAKER_DUMMY))
 
-    def set_up_vcpu(self, device: Kvm, vcpu: Kvm) -> None:
+    def set_up_vcpu(self, device: Kvm, vcpu: KvmVcpu) -> None:
         """Every feature of the host's processor that KVM supports."""
         supported = kvm.kvm_cpuid2(kvm.MAX_CPUID_ENTRIES)
         device.call(kvm.KVM_GET_SUPPORTED_CPUID, supported)

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvmgdb_ppc.instructions import is_store, is_trap, lis, load, mfspr, mtspr, mtspr_target, ori, tlbwe
+from kvmgdb_ppc.instructions import (
+    TRAP,
+    is_store,
+    is_trap,
+    lis,
+    load,
+    mfspr,
+    mtspr,
+    mtspr_target,
+    ori,
+    successors,
+    tlbwe,
+)
 
 
 @pytest.mark.parametrize(
@@ -116,3 +128,28 @@ LOADS = {
 )
 def test_which_accesses_are_stores(word: int, store: bool) -> None:
     assert is_store(word) is store
+
+
+PC, LR, CTR, SRR0 = 0x1000, 0x2000, 0x3000, 0x4000
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        pytest.param(0x6000_0000, {PC + 4}, id="nop"),
+        pytest.param(0x4800_0010, {PC + 0x10}, id="b .+16"),
+        pytest.param(0x4BFF_FFF9, {PC - 8}, id="bl .-8"),
+        pytest.param(0x4800_0102, {0x100}, id="ba 0x100"),
+        pytest.param(0x4182_FFF0, {PC + 4, PC - 0x10}, id="beq .-16"),
+        pytest.param(0x4182_0102, {PC + 4, 0x100}, id="beqa 0x100"),
+        pytest.param(0x4200_0008, {PC + 4, PC + 8}, id="bdnz .+8"),
+        pytest.param(0x4E80_0020, {PC + 4, LR}, id="blr"),
+        pytest.param(0x4E80_0421, {PC + 4, CTR}, id="bctrl"),
+        pytest.param(0x4C00_0024, {SRR0}, id="rfid"),
+        pytest.param(0x4400_0002, {PC + 4, 0xC00}, id="sc"),
+        pytest.param(TRAP, {PC + 4, 0x700}, id="trap"),
+        pytest.param(0x0B03_0000, {PC + 4, 0x700}, id="tdi"),
+    ],
+)
+def test_where_an_instruction_may_lead(word: int, expected: set[int]) -> None:
+    assert set(successors(word, PC, LR, CTR, SRR0)) == expected
