@@ -20,6 +20,7 @@ from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb.backends.kvm.backend import KvmBackend
 from kvmgdb.server import NO_INSTRUCTION
 from tests.kvm.conftest import ENTRY, HANDLERS, StartGuest, set_handler
+from tests.support import kvm_host
 from tests.support.machines import Machine
 
 VARIANTS = ["64", "32", "16"]
@@ -115,12 +116,14 @@ def test_a_breakpoint_in_the_handler(start: StartGuest, variant: str) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_watchpoint_on_what_the_handler_counts(start: StartGuest, variant: str) -> None:
+    """Found by steps and comparing, it is seen after all interrupts that came within one step."""
     machine = _with_timer(start, variant, IDLE)
     machine.backend.insert(BreakpointKind.WRITE, COUNTER, 1)
     for ticks in range(1, 4):
         stop = machine.run()
         assert (stop.kind, stop.address) == (StopKind.WATCHPOINT, COUNTER)
-        assert machine.read(COUNTER, 1) == bytes((ticks,))
+        [counted] = machine.read(COUNTER, 1)
+        assert counted == ticks or (counted > ticks and not all(map(kvm_host.has, kvm_host.WATCH)))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
