@@ -117,7 +117,7 @@ def test_a_breakpoint_in_the_handler(start: StartGuest, variant: str) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_watchpoint_on_what_the_handler_counts(start: StartGuest, variant: str) -> None:
-    """Found by steps and comparing, it is seen after all interrupts that came within one step: so few come."""
+    """Found by steps and comparing, it is seen after all interrupts that come within a step: few come."""
     machine = _with_timer(start, variant, IDLE.replace(PIT, SLOW_PIT))
     machine.backend.insert(BreakpointKind.WRITE, COUNTER, 1)
     for ticks in range(1, 4):
