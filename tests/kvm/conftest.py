@@ -34,8 +34,8 @@ _INTERRUPT_GATE = 0x8E
 
 NEEDS = (
     Need(
-        r"test_execution_breakpoint_in|test_its_breakpoint_|test_a_step_onto_its|test_ours_give_way"
-        r"|test_a_(fifth|slot)",
+        r"test_execution_breakpoint_in|test_(its|a_step_onto_its)_breakpoint|test_its_breakpoint_"
+        r"|test_a_step_onto_its|test_ours_give_way|test_a_(fifth|slot)|test_a_step_from_a_halt_is_done",
         (probe.EXECUTION,),
         "it needs execution breakpoints",
     ),
@@ -59,6 +59,16 @@ NEEDS = (
         (probe.int3("32"),),
         "an INT3 of the guest's is seen",
         REPORTED,
+    ),
+    *(
+        Need(
+            rf"test_a_breakpoint_in_the_handler\[{mode}",
+            (probe.int3(mode), probe.int1(mode)),
+            "an interrupt that comes within a step runs its handler, where a HLT tells nobody",
+            REPORTED,
+            one=True,
+        )
+        for mode in probe.MODES
     ),
     Need(r"test_an_int1.*\[64", (probe.int1("64"),), "it executes INT1", REPORTED),
     Need(r"test_an_int1.*\[32", (probe.int1("32"),), "it executes INT1", REPORTED),

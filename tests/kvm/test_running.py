@@ -152,9 +152,9 @@ def test_no_wake_up_is_lost(start: StartGuest) -> None:
 
 
 def test_a_trap_the_guest_writes_over_is_its_own(start: StartGuest) -> None:
-    """mov byte [0x1010], CLD: what is read there is the guest's, and stays when ours is taken out."""
+    """mov byte [0x1010], CLD; jmp: what is read there is the guest's, and stays when ours is taken out."""
     target, cld = ENTRY + 0x10, b"\xfc"
-    code = (b"\xc6\x04\x25" + struct.pack("<I", target) + cld).ljust(0x10, NOP) + NOP * 4 + HLT
+    code = (b"\xc6\x04\x25" + struct.pack("<I", target) + cld + b"\xeb\0").ljust(0x10, NOP) + NOP * 4 + HLT
     machine = start("64", code)
     machine.backend.insert(BreakpointKind.SOFTWARE, target, 1)
     stop = machine.run()

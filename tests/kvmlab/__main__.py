@@ -55,7 +55,8 @@ def _column(machine: Machine, options: argparse.Namespace) -> Column:
     gdb = machine.gdb and not options.no_gdb and shutil.which(GDB) is not None
     sys.stderr.write(f"{machine.title}: output is in {folder}\n")
     begin = time.monotonic()
-    results = run(machine, Job(folder, gdb, options.select), lambda line: _show(line, begin))
+    select = ("-k", options.select) if options.select else ()
+    results = run(machine, Job(folder, gdb, machine.options + select), lambda line: _show(line, begin))
     return Column(machine, results, round(time.monotonic() - begin), gdb)
 
 

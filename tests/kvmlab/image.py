@@ -43,7 +43,7 @@ def pytest_command(job: Job) -> tuple[str, ...]:
         *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.kvmlab.reporter"),
         *("--confcutdir=tests/kvm", "tests/kvm"),
         *(() if job.gdb else ("-m", "not gdb")),
-        *(("-k", job.select) if job.select else ()),
+        *job.options,
     )
 
 

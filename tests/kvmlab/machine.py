@@ -22,8 +22,8 @@ class Job:
     folder: Path
     gdb: bool
     """Whether tests that drive a gdb are among them."""
-    select: str = ""
-    """pytest's ``-k``: which tests; all if empty."""
+    options: tuple[str, ...] = ()
+    """More for pytest: ``-k int3``."""
 
     @property
     def console(self) -> Path:
@@ -35,6 +35,15 @@ class Job:
         """What its second serial port says: lines for :func:`tests.kvmlab.results.parse`."""
         return self.folder / "results.jsonl"
 
+    @property
+    def log(self) -> Path:
+        """What the emulator itself says."""
+        return self.folder / "emulator.txt"
+
+
+def _nothing() -> None:
+    pass
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -44,6 +53,8 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     """Where; None: wherever."""
+    on_poll: Callable[[], None] = _nothing
+    """Called several times a second while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,8 @@ class Machine:
     """Makes what it needs in the job's folder."""
     gdb: bool = True
     """Whether tests that drive a gdb are run in it."""
+    options: tuple[str, ...] = ()
+    """For pytest, in it."""
     note: str = ""
     """What a reader of the table must know."""
 
@@ -75,7 +88,7 @@ def run(machine: Machine, job: Job, on_line: Callable[[str], None] = lambda _: N
     for file in (job.console, job.results):
         file.write_bytes(b"")
     command = machine.command(job)
-    with (job.folder / "emulator.txt").open("wb") as log:
+    with job.log.open("wb") as log:
         process = subprocess.Popen(
             command.words,
             cwd=command.folder,
@@ -85,19 +98,24 @@ def run(machine: Machine, job: Job, on_line: Callable[[str], None] = lambda _: N
             stderr=subprocess.STDOUT,
         )
         try:
-            return _follow(process, job.results, time.monotonic() + machine.limit, on_line)
+            return _follow(process, command, job, time.monotonic() + machine.limit, on_line)
         finally:
             process.kill()
             process.wait()
 
 
 def _follow(
-    process: subprocess.Popen[bytes], file: Path, deadline: float, on_line: Callable[[str], None]
+    process: subprocess.Popen[bytes],
+    command: Command,
+    job: Job,
+    deadline: float,
+    on_line: Callable[[str], None],
 ) -> Results:
     told = 0
     while True:
         over = process.poll() is not None or time.monotonic() > deadline
-        lines = file.read_text(errors="replace").splitlines(keepends=True)
+        command.on_poll()
+        lines = job.results.read_text(errors="replace").splitlines(keepends=True)
         whole = [line for line in lines if line.endswith("\n")]
         for line in whole[told:]:
             on_line(line)

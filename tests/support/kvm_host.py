@@ -59,11 +59,14 @@ class Need:
     reason: str
     enough: tuple[str, ...] = (WORKS,)
     """With what result of a trial the tests pass, by how it begins."""
+    one: bool = False
+    """Whether one of the trials suffices."""
 
     @property
     def lacking(self) -> list[str]:
-        """The trials that have come to less."""
-        return [trial for trial in self.trials if not measured()[trial].startswith(self.enough)]
+        """The trials that have come to less; none where that does not matter."""
+        less = [trial for trial in self.trials if not measured()[trial].startswith(self.enough)]
+        return [] if self.one and len(less) < len(self.trials) else less
 
 
 REPORTED = (WORKS, kvm_probe.INTERNAL_ERROR)
