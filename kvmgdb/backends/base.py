@@ -43,6 +43,9 @@ class Backend(Protocol):
     """Guest-physical memory backed by bytes."""
     breakpoint_kinds: frozenset[BreakpointKind]
     """What :meth:`insert` can take."""
+    may_wait: bool
+    """Whether an instruction may wait for an interrupt for as long as it likes.  Then a single step is for
+    :meth:`resume`, which can be woken: a run within an empty range."""
     hand_back: HandBack
     on_delivered: OnDelivered
 
@@ -91,14 +94,6 @@ class Backend(Protocol):
 
     def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Disarm what :meth:`insert` armed."""
-        ...
-
-    @property
-    def may_wait(self) -> bool:
-        """Whether the next instruction may wait for an interrupt for as long as it likes.
-
-        Then it is for :meth:`resume`, which can be woken: within an empty range it is a single step.
-        """
         ...
 
     def step(self) -> Stop:

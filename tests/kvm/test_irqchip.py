@@ -31,6 +31,7 @@ COUNTER = 0x5000
 TICKS = 20
 MASKED = 0xFE
 """The first PIC's mask: the timer alone comes through."""
+INTERRUPT_FLAG = 1 << 9
 CLI, STI, NOP, HLT = b"\xfa", b"\xfb", b"\x90", b"\xf4"
 IRET = {"64": b"\x48\xcf", "32": b"\xcf", "16": b"\xcf"}
 
@@ -98,10 +99,14 @@ def _pressed(seconds: float) -> Iterator[int]:
 
 def _step(machine: Machine) -> Stop | None:
     """A debugger's step, as the server makes it; None if it had to be interrupted."""
-    if not machine.backend.may_wait:
-        return machine.backend.step()
+    assert machine.backend.may_wait
     with _pressed(0.2) as wake:
         return machine.backend.resume(wake, fresh=True, within=NO_INSTRUCTION)
+
+
+def _waits(machine: Machine) -> bool:
+    assert isinstance(machine.backend, KvmBackend)
+    return machine.backend._vcpu.is_waiting()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -151,28 +156,37 @@ def test_ctrl_c_ends_a_halt_that_nothing_else_would_end(start: StartGuest, varia
 def test_a_step_from_a_halt_waits_and_can_be_interrupted(start: StartGuest, variant: str) -> None:
     machine = start(variant, CLI + HLT + NOP * 2, irqchip=True)
     for pc in (ENTRY + 1, ENTRY + 2):
-        assert not machine.backend.may_wait
-        assert machine.backend.step().pc == pc
+        assert not _waits(machine)
+        stop = _step(machine)
+        assert stop is not None
+        assert stop.pc == pc
     for _ in range(3):
-        assert machine.backend.may_wait
+        assert _waits(machine)
         assert _step(machine) is None
         assert machine.backend.pc() == ENTRY + 2
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_step_from_a_halt_is_done_when_an_interrupt_comes(start: StartGuest, variant: str) -> None:
-    machine = _with_timer(start, variant, CLI + IDLE.replace(WAIT_FOR_EVER, HLT + NOP + WAIT_FOR_EVER))
-    enable = ENTRY + len(CLI + PICS + PIT)
-    halt = enable + len(STI)
-    machine.run_to(enable)
-    while machine.backend.pc() < halt:
-        machine.backend.step()
+    """HLT with interrupts off does not wake: so they are switched on while it waits."""
+    machine = _with_timer(start, variant, PICS + PIT + CLI + HLT + NOP * 2 + STI + WAIT_FOR_EVER)
+    halt = ENTRY + len(PICS + PIT + CLI)
+    machine.run_to(halt)
     assert machine.backend.step().pc == halt + 1
-    assert machine.backend.may_wait
+    assert _step(machine) is None
+    machine.backend.write_register("eflags", machine.register("eflags") | INTERRUPT_FLAG)
     stop = _step(machine)
     assert stop is not None
     assert stop.pc == halt + 2
     assert machine.run().kind is StopKind.EXIT
+
+
+def test_a_halt_behind_an_sti_can_be_interrupted(start: StartGuest) -> None:
+    """Some processors make one step of both."""
+    machine = start("64", STI + HLT + NOP, irqchip=True)
+    stops = [_step(machine) for _ in range(3)]
+    assert stops[-1] is None
+    assert machine.backend.pc() == ENTRY + 2
 
 
 def test_a_processor_that_is_sent_elsewhere_waits_no_more(start: StartGuest) -> None:
@@ -213,7 +227,7 @@ def test_where_a_trap_is_a_halt_the_guest_runs_by_steps(start: StartGuest) -> No
     assert (stop.kind, stop.pc) == (StopKind.BREAKPOINT, address)
     with _pressed(0.05) as wake:
         assert backend.resume(wake, fresh=True) is None
-    assert backend.may_wait
+    assert _waits(machine)
 
 
 def test_without_them_a_halt_is_a_stop(start: StartGuest) -> None:

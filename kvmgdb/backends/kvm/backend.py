@@ -54,7 +54,7 @@ class KvmBackend:
         self._host = host
         self._images = images
         self._console = console
-        self._irqchip = irqchip
+        self._irqchip = self.may_wait = irqchip
         self.hand_back: HandBack = lambda _: True
         self.on_delivered: OnDelivered = lambda _: None
         self._memory = PhysicalMemory((Region(0, memory_size, "ram"), *port.regions))
@@ -186,11 +186,6 @@ class KvmBackend:
         return pc in self._patches or self._hardware.has_code(pc)
 
     # -- running -------------------------------------------------------------------------------------
-
-    @property
-    def may_wait(self) -> bool:
-        """With an irqchip: whether the processor has halted."""
-        return self._vcpu.is_waiting()
 
     def step(self) -> Stop:
         """Execute one instruction."""

@@ -103,12 +103,13 @@ class Runner:
         if within is None:
             self._use_step_control(0)
         while not woken():
+            before = self._view.pc()
             stop = self.step()
             if stop is not None:
                 return stop
-            if self._waiting:
-                continue
             pc = self._view.pc()
+            if self._waiting and (within is None or pc == before):
+                continue
             change = self._comparing.changed() if self._comparing else None
             if change is not None:
                 return watch_stop(pc, change.kind, change.address)

@@ -86,10 +86,9 @@ def port_for(arch: Arch, machine: str = "") -> KvmPort:
     if port is None:
         raise BackendError(f"KVM cannot run {arch.id}: use --backend emulator")
     if (machine or platform.machine()) not in port.machines:
-        raise BackendError(
-            f"{arch.id} on KVM needs {port.host}, and this one is {machine or platform.machine()}: use "
-            "--backend emulator, or QEMU"
-        )
+        elsewhere = "--backend emulator, or QEMU" if arch.emulator else "QEMU"
+        here = machine or platform.machine()
+        raise BackendError(f"{arch.id} on KVM needs {port.host}, and this one is {here}: use {elsewhere}")
     return port
 
 

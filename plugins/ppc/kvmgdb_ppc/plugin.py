@@ -127,5 +127,9 @@ def kvmgdb_kvm_port(arch: ArchId) -> KvmPort | None:
 
 @hookimpl
 def kvmgdb_sample_guest(arch: ArchId) -> Path | None:
-    """One ELF runs on every core."""
-    return Path(__file__).parent / "guests" / "sample.elf" if arch.name == NAME else None
+    """One ELF runs on every 32-bit core."""
+    if arch.name != NAME:
+        return None
+    from kvmgdb_ppc.book3s64 import VARIANTS
+
+    return None if arch.variant in VARIANTS else Path(__file__).parent / "guests" / "sample.elf"
