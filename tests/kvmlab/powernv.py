@@ -5,6 +5,7 @@ QEMU 7.2 delivers the breakpoint instruction of the host's debugger to the guest
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -29,10 +30,9 @@ _SHELL = "dmesg -n 1; {command} >/tmp/output 2>&1; status=$?; cat /tmp/output; e
 
 def pytest_command(job: Job) -> str:
     """The job's tests of tests/kvm_ppc, with every result told."""
-    select = f" -k '{job.select}'" if job.select else ""
     return (
         "/usr/bin/python3 -m pytest -q -p no:cacheprovider -p tests.kvmlab.reporter "
-        f"--confcutdir=tests/kvm_ppc tests/kvm_ppc{select}"
+        f"--confcutdir=tests/kvm_ppc tests/kvm_ppc {shlex.join(job.options)}"
     )
 
 
