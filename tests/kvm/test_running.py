@@ -330,6 +330,7 @@ def _repeat_exits(machine: Machine, count: int) -> KvmBackend:
     """
     backend = machine.backend
     assert isinstance(backend, KvmBackend)
+    backend._runner._host = replace(backend._host, idle_exits=count)
     enter, left = backend._vcpu.run, [count]
 
     def run() -> int:
@@ -348,7 +349,6 @@ def test_a_step_goes_on_until_something_has_happened(start: StartGuest) -> None:
     machine = start("64", NOP * 6 + HLT)
     machine.backend.step()
     backend = _repeat_exits(machine, 4)
-    backend._runner._host = replace(backend._host, idle_exits=4)
     assert [backend.step().pc - ENTRY for _ in range(3)] == [2, 3, 4]
 
 

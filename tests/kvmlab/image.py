@@ -13,6 +13,7 @@ from tests.kvmlab.cpio import Archive
 from tests.kvmlab.machine import Job
 from tests.kvmlab.packages import Packages
 from tests.kvmlab.reporter import VARIABLE
+from tests.support import patience
 
 REPOSITORY = Path(__file__).parents[2]
 MODULES = ("kvm-intel", "kvm-amd")
@@ -81,6 +82,7 @@ def _variables() -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         "TERM": "dumb",
+        patience.VARIABLE: "10",
         VARIABLE: initramfs.RESULTS,
     }
 

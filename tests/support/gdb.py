@@ -23,9 +23,9 @@ _SETTINGS = (
     "set confirm off",
     "set pagination off",
     "set width 0",
-    "set tcp connect-timeout 5",
+    f"set tcp connect-timeout {LIMIT / 4:.0f}",
     # gdb answers everything else at once, so a wait of its own is a fault of the server's.
-    "set remotetimeout 10",
+    f"set remotetimeout {LIMIT / 2:.0f}",
 )
 
 

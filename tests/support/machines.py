@@ -23,6 +23,7 @@ from kvmgdb.plugins import ENTRY_POINT_GROUP, Plugins, load_plugins
 from kvmgdb_x86 import kvm_probe
 from tests.support import kvm_host
 from tests.support.guests import EVERY, RISCV, X86, SampleGuest, sample
+from tests.support.patience import PATIENCE
 
 BACKENDS = {"emulator": (*EVERY, *RISCV), "kvm": X86}
 """Every backend that must keep the contract, with the variants it runs on an x86 host."""
@@ -30,7 +31,7 @@ BACKENDS = {"emulator": (*EVERY, *RISCV), "kvm": X86}
 MEMORY = 16 << 20
 """Bytes of RAM."""
 
-LIMIT = 20.0
+LIMIT = 20.0 * PATIENCE
 """Seconds until a run that does not stop is a failure."""
 
 

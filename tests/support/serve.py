@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
+
 KVMGDB = Path(sys.executable).with_name("kvmgdb")
 """The command as it was installed next to the interpreter that runs the tests."""
 
-LIMIT = 20.0
+LIMIT = 20.0 * PATIENCE
 """Seconds anything here may take.  Far above what it does take: running into it is a failure."""
 
 _PRELOAD = [

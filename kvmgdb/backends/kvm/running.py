@@ -88,7 +88,9 @@ class Runner:
         while not woken():
             if not self._armed_to_run:
                 self._arm()
-            reason = self._enter_after_step() if self._has_stepped else self._enter()
+            reason = (
+                self._enter_after_step() if self._has_stepped and self._host.idle_exits else self._enter()
+            )
             outcome = self._judge(reason, stepped=None)
             if isinstance(outcome, Stop):
                 return outcome
@@ -142,7 +144,10 @@ class Runner:
         self._arm_step(with_hardware=False)
         self._has_stepped = True
         pc = self._view.pc()
-        reason, _ = self._enter_lifted(pc)
+        for _ in range(1 + self._host.idle_exits):
+            reason, _ = self._enter_lifted(pc)
+            if reason != KVM_EXIT_DEBUG or self._port.debug_pc(self._vcpu.page, self._vcpu.state) != pc:
+                break
         if reason not in (KVM_EXIT_DEBUG, INTERRUPTED):
             return self._exits.judge(reason, stepped=_instruction(pc))
         self._hardware.refresh(self._vcpu.state)
