@@ -34,8 +34,8 @@ _INTERRUPT_GATE = 0x8E
 
 NEEDS = (
     Need(
-        r"test_execution_breakpoint_in|test_(its|a_step_onto_its)_breakpoint|test_its_breakpoint_"
-        r"|test_a_step_onto_its|test_ours_give_way|test_a_(fifth|slot)|test_a_step_from_a_halt_is_done",
+        r"test_execution_breakpoint_in|test_(its|a_step_onto_its)_breakpoint|test_ours_give_way"
+        r"|test_a_(fifth|slot)",
         (probe.EXECUTION,),
         "it needs execution breakpoints",
     ),

@@ -19,9 +19,7 @@ from kvmgdb.arch.kvm import KvmTrap, Report
 from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb.backends.kvm.backend import KvmBackend
 from kvmgdb.server import NO_INSTRUCTION
-from kvmgdb_x86.kvm_host import host_debug
 from tests.kvm.conftest import ENTRY, HANDLERS, StartGuest, set_handler
-from tests.support import kvm_host
 from tests.support.machines import Machine
 
 VARIANTS = ["64", "32", "16"]
@@ -67,14 +65,6 @@ def _handler(variant: str) -> bytes:
     return b"\x50" + count + compare + bytes((TICKS, 0x72, len(end))) + end + _out(0x20, 0x20) + restore
 
 
-@pytest.fixture
-def sees_handlers(request: pytest.FixtureRequest, variant: str) -> None:
-    """Expect a failure where the guest must run by steps: an interrupt takes a step through its handler."""
-    if host_debug(kvm_host.measured()).traps[variant].report is Report.HALT:
-        reason = "no trap leaves the guest here: a step with an interrupt may run all of its handler"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
-
-
 def _with_timer(start: StartGuest, variant: str, code: bytes) -> Machine:
     """A guest that is told of every tick of the timer, once it has set one up."""
     machine = start(variant, code, irqchip=True)
@@ -118,7 +108,6 @@ def test_ticks_of_the_timer_reach_the_guests_handler(start: StartGuest, variant:
     assert machine.read(COUNTER, 1) == bytes((TICKS,))
 
 
-@pytest.mark.usefixtures("sees_handlers")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_breakpoint_in_the_handler(start: StartGuest, variant: str) -> None:
     machine = _with_timer(start, variant, IDLE)
@@ -131,7 +120,6 @@ def test_a_breakpoint_in_the_handler(start: StartGuest, variant: str) -> None:
     assert machine.run().kind is StopKind.EXIT
 
 
-@pytest.mark.usefixtures("sees_handlers")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_watchpoint_on_what_the_handler_counts(start: StartGuest, variant: str) -> None:
     """Found by steps and comparing, it is seen after all interrupts that come within a step: few come."""

@@ -9,7 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from tests.kvmlab import initramfs, kernel, packages, python
+from tests.kvmlab import initramfs, kernel, python
 from tests.kvmlab.cache import LabError
 from tests.kvmlab.cpio import Archive
 from tests.kvmlab.image import NOT_ON_KVM, ONLY_TO_SERVE, REPOSITORY
@@ -30,10 +30,12 @@ _SHELL = "dmesg -n 1; {command} >/tmp/output 2>&1; status=$?; cat /tmp/output; e
 
 def pytest_command(job: Job) -> str:
     """The job's tests of tests/kvm_ppc, with every result told."""
-    return (
-        "/usr/bin/python3 -m pytest -q -p no:cacheprovider -p tests.kvmlab.reporter "
-        f"--confcutdir=tests/kvm_ppc tests/kvm_ppc {shlex.join(job.options)}"
+    words = (
+        *("/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.kvmlab.reporter"),
+        *("--confcutdir=tests/kvm_ppc", "tests/kvm_ppc"),
+        *job.options,
     )
+    return shlex.join(words)
 
 
 def command(job: Job) -> Command:
@@ -96,11 +98,6 @@ def _variables() -> dict[str, str]:
         "PYTHONPATH": ":".join(map(str, paths)),
         VARIABLE: CONSOLE,
     }
-
-
-def lacking() -> str:
-    """What this host lacks for it; empty if nothing."""
-    return packages.lacking()
 
 
 POWERNV = Machine(
