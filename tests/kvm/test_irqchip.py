@@ -99,6 +99,14 @@ def _waits(machine: Machine) -> bool:
     return machine.backend._vcpu.is_waiting()
 
 
+def _with_halts_for_traps(machine: Machine) -> KvmBackend:
+    """Its backend, as on a host that reports neither INT3 nor INT1."""
+    backend = machine.backend
+    assert isinstance(backend, KvmBackend)
+    backend._runner._host = replace(backend._host, traps={"64": KvmTrap(HLT, Report.HALT, 1)})
+    return backend
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_ticks_of_the_timer_reach_the_guests_handler(start: StartGuest, variant: str) -> None:
     """It halts between them, in the kernel: no stop but the guest's own end."""
@@ -203,12 +211,9 @@ def test_a_reset_puts_them_back(start: StartGuest) -> None:
 
 
 def test_where_a_trap_is_a_halt_the_guest_runs_by_steps(start: StartGuest) -> None:
-    """As on a host that reports neither INT3 nor INT1: a halt would tell nobody."""
+    """A halt would tell nobody."""
     machine = start("64", CLI + NOP * 4 + HLT, irqchip=True)
-    backend = machine.backend
-    assert isinstance(backend, KvmBackend)
-    halt = KvmTrap(HLT, Report.HALT, 1)
-    backend._runner._host = replace(backend._host, traps={"64": halt})
+    backend = _with_halts_for_traps(machine)
     address = ENTRY + 3
     backend.insert(BreakpointKind.SOFTWARE, address, 1)
     stop = machine.run()
@@ -216,6 +221,20 @@ def test_where_a_trap_is_a_halt_the_guest_runs_by_steps(start: StartGuest) -> No
     with _pressed(0.05) as wake:
         assert backend.resume(wake, fresh=True) is None
     assert _waits(machine)
+
+
+def test_and_no_handler_halts_at_one(start: StartGuest) -> None:
+    """Where an interrupt runs its handler whole in a step, the breakpoint in it is missed, and no more."""
+    machine = _with_timer(start, "64", IDLE)
+    backend = _with_halts_for_traps(machine)
+    handler = HANDLERS + 16 * TIMER
+    backend.insert(BreakpointKind.SOFTWARE, handler, 1)
+    for _ in range(TICKS + 1):
+        stop = machine.run()
+        if stop.kind is StopKind.EXIT:
+            break
+        assert (stop.kind, stop.pc) == (StopKind.BREAKPOINT, handler)
+    assert stop.status == TICKS
 
 
 def test_without_them_a_halt_is_a_stop(start: StartGuest) -> None:

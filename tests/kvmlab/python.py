@@ -12,7 +12,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import Distribution
 from pathlib import Path
 
 from tests.kvmlab.cpio import Archive
@@ -47,8 +47,7 @@ def add_interpreter(archive: Archive) -> None:
 
 def add_distributions(archive: Archive, names: Iterable[str], without: Iterable[str] = ()) -> None:
     """Installed distributions with all they require, but not those in ``without``."""
-    for name in _closure(names, frozenset(without)):
-        found = distribution(name)
+    for found in _closure(names, frozenset(without)):
         files = [Path(str(found.locate_file(file))) for file in found.files or ()]
         wanted = [file for file in files if _is_wanted(file)]
         _add(archive, wanted)
@@ -114,19 +113,23 @@ def _compiled(file: Path) -> bytes:
     return header + marshal.dumps(code)
 
 
-def _closure(names: Iterable[str], without: frozenset[str]) -> list[str]:
-    """What is installed of ``names`` and of what they require, by normalized name."""
-    known: list[str] = []
+def _closure(names: Iterable[str], without: frozenset[str]) -> list[Distribution]:
+    """What is installed of ``names`` and of what they require."""
+    known: dict[str, Distribution] = {}
     waiting = list(names)
     while waiting:
         name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
-        if name in known or name in without:
-            continue
-        try:
-            requires = distribution(name).requires or []
-        except PackageNotFoundError:
-            continue  # for another Python or system
-        known.append(name)
-        always = (text for text in requires if "extra ==" not in text)
+        found = _installed(name)
+        if name in known or name in without or found is None:
+            continue  # what is not installed is for another Python or system
+        known[name] = found
+        always = (text for text in found.requires or () if "extra ==" not in text)
         waiting.extend(re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in always)
-    return known
+    return list(known.values())
+
+
+def _installed(name: str) -> Distribution | None:
+    """Only where packages are installed: a build leaves an ``egg-info`` beside the sources, which looks like
+    a distribution and does not know the files of an editable one.
+    """
+    return next(iter(Distribution.discover(name=name, path=site_packages())), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,15 @@ from tests.kvmlab.results import problems
 
 pytestmark = pytest.mark.slow
 
+LIMIT = 300
+"""Seconds; it takes a minute and a half."""
+
 
 def test_everything_ends_there_as_its_kvm_lets_expect(tmp_path: Path) -> None:
     if lacking():
         pytest.skip(lacking())
     try:
-        results = run(QEMU, Job(tmp_path, gdb=False))
+        results = run(replace(QEMU, limit=LIMIT), Job(tmp_path, gdb=False))
     except LabError as problem:
         pytest.skip(f"{problem} (the lab needs Debian's archive once)")
     console = (tmp_path / "console.txt").read_text(errors="replace")

@@ -96,11 +96,11 @@ class Patches:
             patch.written = trap.code
             self._memory.write(physical, trap.code)
 
-    def lift(self, start: int, length: int) -> list[int]:
-        """Take those at virtual addresses from ``start`` out of memory for a while; what
-        :meth:`put_back` wants.
+    def lift(self, addresses: Iterable[int]) -> list[int]:
+        """Take those at any of the virtual ``addresses`` out of memory for a while; what :meth:`put_back`
+        wants.
         """
-        found = [self._physical[at] for at in range(start, start + length) if at in self._physical]
+        found = dict.fromkeys(self._physical[at] for at in addresses if at in self._physical)
         lifted = [physical for physical in found if self._stands(physical, self._patches[physical])]
         for physical in lifted:
             self._memory.write(physical, self._patches[physical].original)

@@ -264,8 +264,14 @@ class Runner:
     # -- into the guest ------------------------------------------------------------------------------
 
     def _enter_lifted(self, address: int) -> tuple[int, list[int]]:
-        """Without the traps of ours in the instruction at ``address``; which those are."""
-        lifted = self._patches.lift(address, LONGEST_INSTRUCTION) if self._patches else []
+        """Without the traps of ours in the instruction at ``address``; which those are.
+
+        Silent ones are all taken out: an interrupt's handler, which may run whole in a step, would halt for
+        ever at one of them.
+        """
+        everywhere = self._patches.addresses if self.traps_are_silent else None
+        here = everywhere or range(address, address + LONGEST_INSTRUCTION)
+        lifted = self._patches.lift(here) if self._patches else []
         try:
             return self._enter(), lifted
         finally:

@@ -30,7 +30,7 @@ class TrapSteps:
         if not targets:
             return None  # a branch to itself
         added = [target for target in targets if self._trap(target)]
-        lifted = self._patches.lift(pc, 1)
+        lifted = self._patches.lift((pc,))
         try:
             reason = self._enter()
         finally:

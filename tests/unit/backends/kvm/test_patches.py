@@ -114,13 +114,24 @@ def test_lifted_for_one_instruction(memory: PhysicalMemory) -> None:
     patches = Patches(memory, INT3)
     for place in (16, 20, 40):
         patches.insert(VIRTUAL + place, place)
-    lifted = patches.lift(VIRTUAL + 16, 15)
+    lifted = patches.lift(range(VIRTUAL + 16, VIRTUAL + 31))
     assert memory.read(16, 5) == bytes(range(16, 21))
     assert memory.read(40, 1) == b"\xcc"
     memory.write(20, b"\x55")  # the instruction writes its neighbour
     patches.put_back(lifted)
     assert memory.read(16, 1) == memory.read(20, 1) == b"\xcc"
     assert patches.read(16, 5) == bytes((16, 17, 18, 19, 0x55))
+
+
+def test_lifted_by_both_of_its_addresses(memory: PhysicalMemory) -> None:
+    patches = Patches(memory, INT3)
+    for base in (VIRTUAL, 2 * VIRTUAL):
+        patches.insert(base + 16, 16)
+    lifted = patches.lift(patches.addresses)
+    assert memory.read(16, 1) == bytes((16,))
+    patches.put_back(lifted)
+    assert memory.read(16, 1) == b"\xcc"
+    assert patches.read(16, 1) == bytes((16,))
 
 
 def test_forgotten_with_the_memory(memory: PhysicalMemory) -> None:
