@@ -56,7 +56,8 @@ def _column(machine: Machine, options: argparse.Namespace) -> Column:
     sys.stderr.write(f"{machine.title}: output is in {folder}\n")
     begin = time.monotonic()
     select = ("-k", options.select) if options.select else ()
-    results = run(machine, Job(folder, gdb, machine.options + select), lambda line: _show(line, begin))
+    job = Job(folder, gdb, machine.options + select, machine.patience)
+    results = run(machine, job, lambda line: _show(line, begin))
     return Column(machine, results, round(time.monotonic() - begin), gdb)
 
 

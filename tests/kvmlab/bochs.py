@@ -88,6 +88,7 @@ BOCHS = Machine(
     limit=1800,
     command=command,
     gdb=False,
+    patience=10,
     options=("--assert=plain",),  # to show values, pytest compiles every test anew: minutes
     note="gdb is not run in Bochs: each test would start one, and that takes minutes there",
 )

@@ -69,12 +69,12 @@ def build(job: Job) -> Files:
         python.add_sources(archive, REPOSITORY, SOURCES)
         if job.gdb:
             _add_gdb(archive)
-        initramfs.add_init(archive, busybox, order, REPOSITORY, pytest_command(job), _variables())
+        initramfs.add_init(archive, busybox, order, REPOSITORY, pytest_command(job), _variables(job))
         archive.close()
     return files
 
 
-def _variables() -> dict[str, str]:
+def _variables(job: Job) -> dict[str, str]:
     return {
         "HOME": "/root",
         "LANG": "C.UTF-8",
@@ -82,7 +82,7 @@ def _variables() -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         "TERM": "dumb",
-        patience.VARIABLE: "10",
+        patience.VARIABLE: str(job.patience),
         VARIABLE: initramfs.RESULTS,
     }
 

@@ -24,6 +24,8 @@ class Job:
     """Whether tests that drive a gdb are among them."""
     options: tuple[str, ...] = ()
     """More for pytest: ``-k int3``."""
+    patience: float = 1
+    """A factor for the tests' limits of time."""
 
     @property
     def console(self) -> Path:
@@ -73,6 +75,8 @@ class Machine:
     """Whether tests that drive a gdb are run in it."""
     options: tuple[str, ...] = ()
     """For pytest, in it."""
+    patience: float = 2
+    """How much longer tests may take.  What a partial KVM loops in, it loops in until then."""
     note: str = ""
     """What a reader of the table must know."""
 

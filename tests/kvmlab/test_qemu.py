@@ -22,7 +22,7 @@ def test_everything_ends_there_as_its_kvm_lets_expect(tmp_path: Path) -> None:
     if lacking():
         pytest.skip(lacking())
     try:
-        results = run(replace(QEMU, limit=LIMIT), Job(tmp_path, gdb=False))
+        results = run(replace(QEMU, limit=LIMIT), Job(tmp_path, gdb=False, patience=QEMU.patience))
     except LabError as problem:
         pytest.skip(f"{problem} (the lab needs Debian's archive once)")
     console = (tmp_path / "console.txt").read_text(errors="replace")
