@@ -14,7 +14,7 @@ from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import Backend, GuestSetup
 from kvmgdb.config.resolve import Loaded
 from kvmgdb.config.resolved import ServeConfig
-from kvmgdb.debugger import Gdb, attach_hint, attach_words, attended, gdb_command
+from kvmgdb.debugger import Gdb, attach_hint, attach_words, attended, first_words, gdb_command
 from kvmgdb.errors import ImageError, UsageError
 from kvmgdb.guest import Guest
 from kvmgdb.loader import Image, LoadedImages, combine, read_image, variant_of
@@ -98,7 +98,7 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | 
             _load_bulk()
             Server(session, listener, once=config.once, run=config.run).serve()
             return 0
-        debugger = cleanup.enter_context(attended([program, *words, *own_words], listener))
+        debugger = cleanup.enter_context(attended([program, *words, *first_words(gdb), *own_words], listener))
         _load_bulk()
         Server(session, debugger, once=config.once, run=config.run).serve()
         return debugger.wait()

@@ -42,6 +42,8 @@ class Gdb:
 
     command: str = ""
     """The program and arguments of its own, as in a shell; empty: one of :data:`GDBS`."""
+    monitor: tuple[str, ...] = ()
+    """Monitor commands to begin with."""
 
 
 @contextmanager
@@ -89,6 +91,12 @@ def _name_for(arch: Arch, variant: str | None) -> str:
 def attach_hint(words: Sequence[str]) -> str:
     """The command that attaches, for the user to copy."""
     return shlex.join([MULTIARCH, *words])
+
+
+def first_words(gdb: Gdb) -> list[str]:
+    """What gdb does as soon as it is attached: learn kvmgdb's monitor commands, and give some."""
+    script = Path(__file__).with_name("monitor_in_gdb.py")
+    return ["-ex", f"source {script}", *(word for m in gdb.monitor for word in ("-ex", f"monitor {m}"))]
 
 
 def gdb_command(gdb: Gdb, architecture: str) -> tuple[str, list[str]]:

@@ -50,6 +50,11 @@ def policies() -> Offers:
     return [(name, preset.use) for name, preset in PRESETS.items()]
 
 
+def monitor_commands() -> Offers:
+    """What gdb's ``monitor`` takes: core's and plugins'."""
+    return [(name, command.summary) for name, command in _plugins().monitor_commands.items()]
+
+
 def settings(incomplete: str) -> Offers:
     """``KEY=`` for every key of a configuration file; behind it, the words it takes."""
     from kvmgdb.config.schema import guest_schema

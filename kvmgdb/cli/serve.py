@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from kvmgdb.cli.complete import archs, backends, file_names, policies, settings
+from kvmgdb.cli.complete import archs, backends, file_names, monitor_commands, policies, settings
 from kvmgdb.cli.log import says
 from kvmgdb.cli.progress import Waiting
 
@@ -76,6 +76,14 @@ def serve(
         str | None,
         typer.Option(metavar="COMMAND", help="The gdb to start, with arguments of its own; implies --gdb."),
     ] = None,
+    monitor: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="A monitor command for gdb to begin with; implies --gdb. Repeatable.",
+            autocompletion=monitor_commands,
+        ),
+    ] = None,
 ) -> None:
     """Start a guest and serve it to a debugger.
 
@@ -93,11 +101,12 @@ def serve(
     given = {name: value for name, value in flags.items() if value not in (None, [])}
     with Waiting("starting the guest") as waiting:
         loaded = load(config, os.environ, given, set_ or [])
-        if not gdb and gdb_command is None:
+        if not (gdb or gdb_command is not None or monitor):
             app.serve(loaded.config, partial(_announce, waiting))
             return
         with private_listener(loaded) as private:
-            raise typer.Exit(app.serve(private, lambda *_: waiting.done(), Gdb(gdb_command or "")))
+            own = Gdb(gdb_command or "", tuple(monitor or ()))
+            raise typer.Exit(app.serve(private, lambda *_: waiting.done(), own))
 
 
 def _announce(waiting: Waiting, address: str, hint: str) -> None:

@@ -60,6 +60,30 @@ def test_ctrl_c_is_gdbs(terminal: Terminal) -> None:
     assert "spin" in say(terminal, "frame")
 
 
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("monitor br", "monitor breakpoints"),
+        ("monitor physical of", "monitor physical off"),
+        ("mon pol", "mon policy"),
+    ],
+)
+def test_tab_knows_monitor_commands(terminal: Terminal, typed: str, completed: str) -> None:
+    assert completed in say(terminal, f"complete {typed}")
+
+
+def test_and_registers(terminal: Terminal, guest: SampleGuest) -> None:
+    typed, completed = ("cr", "cr3") if guest.is_x86 else ("srr", "srr0")
+    assert f"monitor registers {completed}" in say(terminal, f"complete monitor registers {typed}")
+
+
+def test_monitor_commands_do_what_they_do(terminal: Terminal) -> None:
+    assert "preset: transparent" in say(terminal, "monitor policy")
+    assert "unknown command 'nothing'" in say(terminal, "monitor nothing")
+    say(terminal, "disconnect")
+    assert "not attached to it: target remote" in say(terminal, "monitor policy")
+
+
 def test_the_server_ends_with_gdb(terminal: Terminal, listeners: Listeners) -> None:
     assert listeners() != set()
     terminal.type("quit\n")
@@ -108,6 +132,13 @@ def test_arguments_of_ones_own_come_after_it_has_attached(arch: str) -> None:
     )
     assert "d = 4" in done.stdout, done.stderr
     assert done.returncode == 0
+
+
+def test_it_can_begin_with_monitor_commands(arch: str) -> None:
+    gdb = "gdb-multiarch -nx -batch -ex 'echo done'"
+    done = run("--arch", arch, "--monitor", "policy", "--monitor", "physical on", "--gdb-command", gdb)
+    policy, addresses, end = map(done.stdout.find, ("preset: transparent", "addresses in", "done"))
+    assert 0 <= policy < addresses < end, done.stdout
 
 
 def test_the_exit_status_is_gdbs() -> None:

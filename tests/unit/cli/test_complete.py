@@ -34,6 +34,7 @@ COMPLETED = [
     ("kvmgdb serve --policy catch", "catch-all"),
     ("kvmgdb serve --set policy.watchpoints=ref", "policy.watchpoints=refuse"),
     ("kvmgdb serve --set arch=ppc:e500m", "arch=ppc:e500mc"),
+    ("kvmgdb serve --monitor bre", "breakpoints"),
     ("kvmgdb inspect-exit --arch ppc:745", "ppc:7457"),
     ("kvmgdb inspect-exit --format ht", "html"),
     ("kvmgdb serve --image ker", "kernel.elf"),
