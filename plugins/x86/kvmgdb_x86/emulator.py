@@ -10,7 +10,6 @@ from unicorn import x86_const as uc
 from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Obstacle, Read
 from kvmgdb.arch.machine import DeviceRegion, Devices, Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException
-from kvmgdb.errors import MemoryFault
 from kvmgdb_x86 import debug, exceptions, modes, paging
 from kvmgdb_x86.delivery import resolve
 from kvmgdb_x86.emulator_registers import DIRECT, EFER, computed_registers
@@ -19,6 +18,7 @@ from kvmgdb_x86.engine_state import EngineState
 from kvmgdb_x86.events import EFLAGS_RF, Cpu, Event, TaskState, Undeliverable
 from kvmgdb_x86.linear import LinearMemory
 from kvmgdb_x86.ports import outputs, read_port
+from kvmgdb_x86.walks import Walks
 
 _ENGINE_MODES = {"16": un.UC_MODE_16, "32": un.UC_MODE_32, "64": un.UC_MODE_64}
 _SEGMENT_REGISTERS = (
@@ -54,6 +54,7 @@ class X86Emulator:
         self._mode = modes.MODES[variant]
         self._engine_mode = _ENGINE_MODES[variant]
         self._state: EngineState
+        self._walks = Walks()
         self.computed: Mapping[str, ComputedRegister] = computed_registers(lambda: self._state)
 
     def create(self) -> Engine:
@@ -120,11 +121,7 @@ class X86Emulator:
         state = self._state.paging
         if not state[0] & paging.CR0_PG:
             return Extent(address, (1 << 64) - address)
-        try:
-            place = paging.look_up(paging.PagingState(*state), address, read)
-        except MemoryFault:
-            return None  # a table outside memory maps nothing
-        return Extent(place.physical, place.length) if place is not None else None
+        return self._walks.translate(state, address, read)
 
     def _memory(self, read: Read) -> LinearMemory:
         return LinearMemory(paging.PagingState(*self._state.paging), read)
