@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import BackendInfo, Finding
 from kvmgdb.debugger import GDBS
 from kvmgdb.errors import KvmgdbError
+from kvmgdb.gdb_offers import findings as gdb_findings
 from kvmgdb.plugins import Plugins
+from kvmgdb.rsp import framing
 from kvmgdb.version import __version__
 
 QEMUS = ("qemu-system-x86_64", "qemu-system-ppc", "qemu-system-ppc64")
@@ -59,7 +63,7 @@ def examine(
     archs = [plugins.arch(info, None) for info in plugins.archs]
     looks: dict[str, Callable[[], Iterable[Finding]]] = {"host": _host, "plugins": partial(_plugins, plugins)}
     looks |= {f"backend {info.name}": partial(info.examine, archs) for info in infos.values()}
-    looks |= {"gdb": partial(_programs, GDBS), "QEMU": partial(_programs, QEMUS)}
+    looks |= {"gdb": _gdbs, "QEMU": partial(_programs, QEMUS), "limits": _limits}
     if backend is not None or chosen is not None:
         wanted = [wanted_backend] if wanted_backend is not None else list(infos.values())
         looks[CHOICE] = partial(_choice, wanted, [chosen] if chosen is not None else archs)
@@ -105,6 +109,33 @@ def _programs(names: tuple[str, ...]) -> Iterator[Finding]:
             yield Finding(name, f"does not say its version: {problem}", ok=False)
         else:
             yield Finding(name, done.stdout.partition("\n")[0])
+
+
+def _gdbs() -> Iterator[Finding]:
+    for name in GDBS:
+        yield from _programs((name,))
+        path = shutil.which(name)
+        if path is not None:
+            yield from gdb_findings(name, path)
+
+
+def _limits() -> Iterator[Finding]:
+    """The host's, and kvmgdb's own."""
+    yield Finding("guest memory", f"{_available() >> 20} MiB are free here; 16 MiB if nothing is said")
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield Finding("open files", f"{files} (ulimit -n)")
+    yield Finding("processors", "1 in a guest")
+    yield Finding("debuggers", "1 at a time; others are turned away")
+    yield Finding("packets", f"up to {framing.MAX_PACKET >> 10} KiB")
+    yield Finding("breakpoints", "any number; those in debug registers as many as the processor has")
+
+
+def _available() -> int:
+    """Bytes (proc(5), ``/proc/meminfo``), or what ulimit -v leaves."""
+    text = Path("/proc/meminfo").read_text("ascii")
+    free = int(text.partition("MemAvailable:")[2].split()[0]) << 10
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return free if limit == resource.RLIM_INFINITY else min(free, limit)
 
 
 def _choice(backends: list[BackendInfo], archs: list[Arch]) -> Iterator[Finding]:

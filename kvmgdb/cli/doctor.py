@@ -33,7 +33,7 @@ def doctor(
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
 ) -> None:
-    """Say what this host can do: KVM as it was measured, the emulator, gdb, QEMU, plugins."""
+    """Say what this host can do: KVM as it was measured, gdb and what it offers, QEMU, plugins, limits."""
     from kvmgdb import builtin
     from kvmgdb.doctor import examine
     from kvmgdb.plugins import load_plugins

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import Backend, BackendInfo, Finding, GuestSetup
 from kvmgdb.doctor import Report, examine
 from kvmgdb.errors import BackendError, UsageError
+from kvmgdb.gdb_offers import findings as gdb_findings
 from kvmgdb.plugins import Plugins, load_plugins
 from tests.support import kvm_host
 
@@ -46,6 +48,31 @@ def test_kvm_as_it_was_measured(plugins: Plugins) -> None:
         return
     for name, outcome in kvm_host.measured().items():
         assert found[name] == Finding(name, outcome, ok=kvm_host.has(name))
+
+
+@pytest.mark.gdb
+def test_what_the_gdb_offers_and_what_that_means(plugins: Plugins) -> None:
+    found = _section(examine(plugins, None, None), "gdb")
+    offered = found["gdb-multiarch offers"].value.split(", ")
+    assert {"swbreak", "hwbreak", "vContSupported"} <= set(offered)
+    assert ("error-message" in offered) == ("without error-message" not in found)
+
+
+def test_a_gdb_that_says_nothing_is_a_line(tmp_path: Path) -> None:
+    mute = tmp_path / "gdb"
+    mute.write_text(
+        "#!/bin/sh\nexec python3 -c 'import socket, sys\n"
+        'socket.create_connection(sys.argv[-1].split()[-1].rsplit(":", 1))\' "$@"\n'
+    )
+    mute.chmod(0o755)
+    [finding] = gdb_findings("gdb", str(mute))
+    assert finding == Finding("gdb offers", "cannot be said: it has hung up without a word", ok=False)
+
+
+def test_limits(plugins: Plugins) -> None:
+    found = _section(examine(plugins, None, None), "limits")
+    assert int(found["guest memory"].value.split()[0]) > 16
+    assert found["processors"].value == "1 in a guest"
 
 
 def test_a_choice_that_works(plugins: Plugins) -> None:
