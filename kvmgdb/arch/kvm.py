@@ -318,8 +318,10 @@ class KvmPort(Protocol):
         """Whether an access to a debug register that we intercept is one the guest may do."""
         ...
 
-    def debug_exception(self, run: memoryview, state: VcpuState) -> GuestException:
-        """A debug exit that is not ours, as the exception the guest would have had."""
+    def debug_exception(self, run: memoryview, state: VcpuState, code: bytes) -> GuestException:
+        """A debug exit that is not ours, as the exception the guest would have had; ``code`` is at the
+        program counter.
+        """
         ...
 
     def trap_at_pc(self, state: VcpuState, code: bytes) -> GuestException | None:

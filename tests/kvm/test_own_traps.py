@@ -76,10 +76,14 @@ def test_a_step_of_an_int3_gets_into_the_handler(start: StartGuest, variant: str
         assert (stop.kind, stop.pc) == (StopKind.HALT, handler + 5)
 
 
+@pytest.mark.parametrize("kind", [None, BreakpointKind.SOFTWARE, BreakpointKind.HARDWARE])
 @pytest.mark.parametrize("variant", ["64", "32"])
-def test_an_int1_is_a_debug_exception(start: StartGuest, variant: str) -> None:
+def test_an_int1_is_a_debug_exception(start: StartGuest, variant: str, kind: BreakpointKind | None) -> None:
+    """Beside a hardware breakpoint of ours KVM leaves the guest to us, on Intel's processors on the INT1."""
     machine = start(variant, NOP + INT1 + NOP + HLT)
     set_handler(machine, DB, HLT)
+    if kind is not None:
+        machine.backend.insert(kind, ENTRY + 0x100, 1)
     _run_to_handler(machine, DB)
     assert _pushed(machine) == ENTRY + 2
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kvmgdb.lab.leash import leashed
 from tests.kvmlab.results import Results, parse
 
 KERNEL_ARGUMENTS = "console=ttyS0 panic=-1 nokaslr mitigations=off tsc=reliable init_on_alloc=0"
@@ -94,7 +95,7 @@ def run(machine: Machine, job: Job, on_line: Callable[[str], None] = lambda _: N
     command = machine.command(job)
     with job.log.open("wb") as log:
         process = subprocess.Popen(
-            command.words,
+            leashed(command.words),  # whoever kills the tests does not leave an emulator behind
             cwd=command.folder,
             env={**os.environ, **command.environment},
             stdin=subprocess.DEVNULL,

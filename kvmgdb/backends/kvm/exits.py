@@ -168,7 +168,10 @@ class Exits:
             return self._on_ours(verdict)
         elif verdict.event is Event.DEBUG_REGISTER_ACCESS and self._port.may_access_debug(self._vcpu.state):
             return Next.LET_ACCESS
-        return self._offer(self._port.debug_exception(self._vcpu.page, self._vcpu.state))
+        code = self._view.read_virtual(self._view.pc(), LONGEST_INSTRUCTION)
+        exception = self._port.debug_exception(self._vcpu.page, self._vcpu.state, code)
+        self._view.moved()
+        return self._offer(exception)
 
     def _verdict(self, *, stepping: bool) -> Verdict:
         decoded = self._decoder.decode(self._vcpu.data(), byteorder)

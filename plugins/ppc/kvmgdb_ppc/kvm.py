@@ -189,7 +189,7 @@ class PpcKvm:
         """Nothing is intercepted."""
         return True
 
-    def debug_exception(self, run: memoryview, state: VcpuState) -> GuestException:
+    def debug_exception(self, run: memoryview, state: VcpuState, code: bytes) -> GuestException:
         """A trap, as the guest's processor would have raised it."""
         return exceptions.make(exceptions.PROGRAM, self.linear_pc(state), instructions.TRAP, None)
 

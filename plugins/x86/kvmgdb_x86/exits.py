@@ -167,9 +167,8 @@ class _Exit:
 
     def without_event(self) -> Verdict:
         sentence = f"a #DB before {self.pc:#x} that DR6 gives no reason for, as an INT1 (opcode F1) leaves it"
-        return self._verdict(
-            Event.UNKNOWN, Owner.UNKNOWN, sentence, "the byte before the pc: F1 is an INT1", before=True
-        )
+        decide = "the byte before the pc, or on Intel's processors the one at it: F1 is an INT1"
+        return self._verdict(Event.UNKNOWN, Owner.UNKNOWN, sentence, decide, before=True)
 
     def software_breakpoint(self) -> Verdict:
         where = f"an INT3 at {self.pc:#x}"

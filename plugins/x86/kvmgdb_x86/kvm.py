@@ -59,6 +59,7 @@ _DATA, _CODE = 0x3, 0xB  # accessed; data writable, code readable (SDM vol. 3, "
 _DR7_GD = 1 << 13
 _DIRECTION_OUT = 1
 _IO = struct.Struct("<BBHIQ")  # direction, size, port, count, data_offset
+INT1 = b"\xf1"
 _DEBUG = struct.Struct("<IIQQQ")  # exception, pad, pc, dr6, dr7
 
 
@@ -209,13 +210,19 @@ class X86Kvm:
         wide = sregs.ss.db or self.mode(state) == "64"
         return sregs.ss.base * (self.mode(state) != "64") + (rsp if wide else rsp & 0xFFFF) + 1, 1
 
-    def debug_exception(self, run: memoryview, state: VcpuState) -> GuestException:
-        """#BP, or #DB with the events of the payload."""
+    def debug_exception(self, run: memoryview, state: VcpuState, code: bytes) -> GuestException:
+        """#BP, or #DB with the events of the payload.
+
+        Without any, it is an INT1.  On Intel's processors KVM stands on it while it debugs, and not behind
+        it, as the guest alone would.
+        """
         exception, _, pc, dr6, _ = _DEBUG.unpack_from(run, UNION_OFFSET)
         rip = state.get(REGS).rip
         if exception == BP_VECTOR:
             return exceptions.make(BP_VECTOR, pc, rip + 1)
         self._events = events_of(dr6) & ~_UNSURE
+        if not self._events and code[:1] == INT1:
+            return self._int1(state)
         return exceptions.make(DB_VECTOR, pc, rip)
 
     def trap_at_pc(self, state: VcpuState, code: bytes) -> GuestException | None:
@@ -229,11 +236,16 @@ class X86Kvm:
             case 0xCD if len(code) > 1:
                 return replace(exceptions.make(code[1], pc, rip + 2), name=f"INT {code[1]:#x}", trap=True)
             case 0xF1:
-                self._events = 0
-                state.get(REGS).rip = rip + 1  # a trap: what it reports is the next instruction
-                state.put(REGS)
-                return exceptions.make(DB_VECTOR, pc, rip + 1)
+                return self._int1(state)
         return None
+
+    def _int1(self, state: VcpuState) -> GuestException:
+        """A trap: what it reports is the next instruction."""
+        pc, rip = self.linear_pc(state), state.get(REGS).rip
+        self._events = 0
+        state.get(REGS).rip = rip + 1
+        state.put(REGS)
+        return exceptions.make(DB_VECTOR, pc, rip + 1)
 
     def deliver(self, state: VcpuState, exception: GuestException, read: ReadPhysical) -> str | None:
         """Through the guest's own IDT or vector table, by KVM."""
