@@ -20,6 +20,7 @@ from kvmgdb.guest import Guest
 from kvmgdb.loader import Image, LoadedImages, combine, read_image, variant_of
 from kvmgdb.outcomes import State
 from kvmgdb.plugins import Plugins, load_plugins
+from kvmgdb.policy import SoftwareBreakpoints
 from kvmgdb.server import Server
 from kvmgdb.session import Session
 from kvmgdb.signals import Terminable
@@ -29,6 +30,11 @@ from kvmgdb.transport import listen
 DEFAULT_ARCH = "x86"
 
 log = logging.getLogger(__name__)
+
+UNSEEN_TRAPS = (
+    "policy %s: gdb will write its breakpoints into memory, and this host's KVM does not report their %s: "
+    "gdb will not stop there; take the preset transparent"
+)
 
 
 class Console:
@@ -71,6 +77,8 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | 
     console = Console(lambda data: os.write(sys.stderr.fileno(), data))
     backend = start_backend(config, plugins, arch, images, console)
     log.info("%s on the backend %s", arch.id, backend.name)
+    if config.policy.software_breakpoints is SoftwareBreakpoints.GDB and not backend.sees_written_traps:
+        log.warning(UNSEEN_TRAPS, config.policy.preset, arch.breakpoints.traps[0].name)
     with ExitStack() as cleanup:
         cleanup.callback(backend.close)
         session = Session(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import signal
-
 import pytest
 from hypothesis import settings
 
 from kvmgdb.session import Session
+from tests.support import interrupts
 from tests.support.sessions import start
 
 # No test is timed: how long an example takes says more of the host than of the code.
 settings.register_profile("kvmgdb", deadline=None)
 settings.load_profile("kvmgdb")
-
-# A shell's background job ignores Ctrl-C, and so would every server the tests start and interrupt.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+interrupts.restore()
 
 
 @pytest.fixture

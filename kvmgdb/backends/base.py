@@ -49,6 +49,11 @@ class Backend(Protocol):
     hand_back: HandBack
     on_delivered: OnDelivered
 
+    @property
+    def sees_written_traps(self) -> bool:
+        """Whether it is told of the trap instructions that a debugger writes into memory itself."""
+        ...
+
     def read_registers(self, names: Sequence[str]) -> list[int]:
         """Values of registers by name, in the order asked."""
         ...

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from kvmgdb_x86 import kvm_probe as probe
 from tests.support import gdb as gdb_support
 from tests.support.gdb import Gdb
 from tests.support.guests import SampleGuest, sample
+from tests.support.kvm_host import REPORTED, measured
 from tests.support.serve import Serve, serving
 
 pytestmark = pytest.mark.gdb
@@ -146,3 +148,11 @@ def test_a_policy_that_leaves_traps_to_gdb(guest: SampleGuest) -> None:
     ):
         assert "deposit (a=" in debugger.script("break deposit", "continue")
         assert "amount = 25" in debugger.script("continue", "info args")
+
+
+@pytest.mark.parametrize("guest", ["x86:64", "x86:16"], indirect=True)
+def test_a_policy_that_cannot_work_here_is_named_at_the_start(guest: SampleGuest) -> None:
+    mode = guest.arch.partition(":")[2]
+    with serving("--arch", guest.arch, "--backend", "kvm", "--policy", "gdb-owned") as server:
+        is_seen = measured()[probe.int3(mode)].startswith(REPORTED)
+        assert ("take the preset transparent" in server.errors()) == (not is_seen)

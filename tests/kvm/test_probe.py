@@ -38,7 +38,7 @@ def test_every_trial_has_a_result(device: Device) -> None:
 def test_the_results_are_remembered(device: Device, cache: Path) -> None:
     first = probe.measure(device, X86Kvm(), "x86")
     [file] = cache.iterdir()
-    file.write_text(file.read_text().replace(f'"{STEP}": "{WORKS}"', f'"{STEP}": "remembered"'))
+    file.write_text(file.read_text().replace(f'"{STEP}": "{first[STEP]}"', f'"{STEP}": "remembered"'))
     assert probe.measure(device, X86Kvm(), "x86") == dict(first) | {STEP: "remembered"}
 
 
@@ -56,7 +56,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert probe.measure(device, X86Kvm(), "x86")[STEP] == WORKS
+    assert probe.measure(device, X86Kvm(), "x86")[STEP].startswith(WORKS)
 
 
 def _hangs(bench: Bench) -> str:

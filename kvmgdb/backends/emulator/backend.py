@@ -46,6 +46,7 @@ class EmulatorBackend(GuestState):
     name = "emulator"
     breakpoint_kinds = frozenset(BreakpointKind)
     may_wait = False
+    sees_written_traps = True
 
     def __init__(
         self,

@@ -120,6 +120,12 @@ class KvmBackend:
         self._end()
         self._device.close()
 
+    @property
+    def sees_written_traps(self) -> bool:
+        """Whether the host reports what a debugger would write, so that ours are the same."""
+        ours = self._host.traps[self._port.mode(self._vcpu.state)].code
+        return any(trap.code == ours for trap in self._arch.breakpoints.traps)
+
     # -- looking -------------------------------------------------------------------------------------
 
     def pc(self) -> int:
