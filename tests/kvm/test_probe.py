@@ -60,7 +60,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 
 
 def _hangs(bench: Bench) -> str:
-    bench.start("64", b"\xeb\xfe")
+    bench.start("64", b"\xfb\xeb\xfe")
     return str(bench.run().reason)
 
 

@@ -102,7 +102,8 @@ def test_steps_print_each_byte_once(start: StartGuest) -> None:
     machine = start("64", b"\xb0A\xe6\xe9\xb0B\xe6\xe9" + HLT)
     assert [machine.backend.step().pc - ENTRY for _ in range(4)] == [2, 4, 6, 8]
     assert bytes(machine.printed) == b"AB"
-    assert machine.backend.step().kind is StopKind.HALT
+    stop = machine.backend.step()
+    assert stop.kind is StopKind.HALT, stop
 
 
 def test_steps_go_on_after_the_guest_has_loaded_its_flags(start: StartGuest) -> None:
@@ -139,7 +140,7 @@ def test_a_guest_that_spins_with_interrupts_off_is_left(start: StartGuest, varia
 
 def test_no_wake_up_is_lost(start: StartGuest) -> None:
     """Whenever it comes: before, while and after the processor goes into the guest."""
-    machine = start("64", b"\xeb\xfe")
+    machine = start("64", b"\xfb\xeb\xfe")
     readable, writable = os.pipe()
     for count in range(300):
         waker = threading.Timer(count * 2e-6, os.write, (writable, b"!"))

@@ -88,9 +88,7 @@ class Runner:
         while not woken():
             if not self._armed_to_run:
                 self._arm()
-            reason = (
-                self._enter_after_step() if self._has_stepped and self._host.idle_exits else self._enter()
-            )
+            reason = self._enter_after_step() if self._step_may_be_told_again else self._enter()
             outcome = self._judge(reason, stepped=None)
             if isinstance(outcome, Stop):
                 return outcome
@@ -286,6 +284,13 @@ class Runner:
         self._arm()
         return self._enter()
 
+    @property
+    def _step_may_be_told_again(self) -> bool:
+        """Whether the next entry may begin with an exit for the step before.  Without USE_HW_BP KVM would
+        make it the guest's exception.
+        """
+        return self._has_stepped and self._host.idle_exits > 0
+
     def _enter_after_step(self) -> int:
         """The same without an exit that tells of the last step once more, as some hosts have after an
         instruction that KVM has executed for the guest.  It is known by the guest not having moved.
@@ -301,15 +306,16 @@ class Runner:
         control, arch = KVM_GUESTDBG_ENABLE, b""
         if self._patches:
             control |= KVM_GUESTDBG_USE_SW_BP
-        if self._hardware:
+        if self._hardware or self._step_may_be_told_again:
             control |= KVM_GUESTDBG_USE_HW_BP
+            self._hardware.refresh(self._vcpu.state)
             arch = self._hardware.run_arch(self._vcpu.state)
         self._vcpu.debug(control, arch)
         self._armed_to_run, self._armed_to_step = True, False
 
     def _arm_halt(self) -> None:
         """For a halt that exits by itself, and no hit of an execution breakpoint there."""
-        self._vcpu.debug(KVM_GUESTDBG_ENABLE)
+        self._vcpu.debug(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP * self._step_may_be_told_again)
         self._armed_to_run = self._armed_to_step = False
 
     def _arm_step(self, *, with_hardware: bool = True) -> None:
