@@ -47,7 +47,7 @@ class Runner:
         self._take_signal = take_signal
         self._code_address = -1
         self._code: memoryview | None = None
-        self._armed_to_run = self._armed_to_step = self._had_hardware = False
+        self._armed_to_run = self._armed_to_step = self._had_hardware = self._steps_see_traps = False
         self._step_control = self._host.step_control
         self._waiting = False  # the last step ended with the processor waiting for an interrupt
         self._has_stepped = False
@@ -233,7 +233,9 @@ class Runner:
     def _ready_to_step(self, pc: int) -> None:
         if self._halts_at(pc):
             self._arm_halt()
-        elif self._vcpu.state.written or not self._armed_to_step:
+            return
+        is_armed = self._armed_to_step and self._steps_see_traps == bool(self._patches)
+        if self._vcpu.state.written or not is_armed:
             self._arm_step()
 
     def _code_at(self, address: int) -> memoryview | None:
@@ -320,6 +322,9 @@ class Runner:
 
     def _arm_step(self, *, with_hardware: bool = True) -> None:
         control, arch = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | self._step_control, b""
+        self._steps_see_traps = bool(self._patches)
+        if self._steps_see_traps:  # a step may reach one: by another address, or where a handler begins
+            control |= KVM_GUESTDBG_USE_SW_BP
         if self._hardware and with_hardware:
             arch = self._hardware.step_arch(self._vcpu.state)
             control |= KVM_GUESTDBG_USE_HW_BP if arch else 0
