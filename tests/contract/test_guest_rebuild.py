@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb.backends.base import GuestSetup
 from kvmgdb.loader import combine, read_image
 from tests.support.machines import plugins
+from tests.support.tools import need
 
 ROOT = Path(__file__).parents[2]
 GUESTS = {
@@ -42,8 +42,7 @@ def test_the_program_is_the_same_for_every_architecture(name: str) -> None:
 @pytest.mark.parametrize("arch_name", GUESTS)
 def test_a_new_build_behaves_the_same(arch_name: str, tmp_path: Path) -> None:
     folder, name, compiler = GUESTS[arch_name]
-    if shutil.which(compiler) is None:
-        pytest.skip(f"rebuilding {name} needs {compiler}, which is not installed")
+    need(f"rebuilding {name}", compiler)
     command = ["make", "-s", "-C", str(ROOT / folder), f"OUT={tmp_path}", str(tmp_path / name)]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     printed, stop = _run(arch_name, tmp_path / name)

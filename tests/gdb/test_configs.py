@@ -17,6 +17,7 @@ from tests.support.gdb import Gdb
 from tests.support.guests import sample
 from tests.support.lab import run_lab
 from tests.support.serve import Serve, serving
+from tests.support.tools import need
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -179,9 +180,8 @@ def test_gdb_steps_through_the_boot_sector() -> None:
 
 def test_the_boot_sector_is_built_from_its_source(tmp_path: Path) -> None:
     folder = CONFIGS / "boot-sector"
-    missing = [tool for tool in ("as", "ld") if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"building boot.bin needs {missing[0]} (binutils), which is not installed")
+    for tool in ("as", "ld"):
+        need("building boot.bin", tool)
     [command] = [line for line in (folder / "boot.S").read_text().splitlines() if line.startswith("#   as ")]
     shutil.copy(folder / "boot.S", tmp_path)
     subprocess.run(["sh", "-ec", command.removeprefix("#")], cwd=tmp_path, check=True, timeout=60)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 
 from tests.support import gdb as gdb_support
 from tests.support.serve import serving
+from tests.support.tools import need
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -77,8 +77,7 @@ def test_the_guest_prints_what_the_page_shows(page: str) -> None:
     ("name", "compiler"), [("logger.elf", "gcc"), ("board.elf", "powerpc-linux-gnu-gcc")]
 )
 def test_the_images_are_built_from_their_sources(name: str, compiler: str, tmp_path: Path) -> None:
-    if shutil.which(compiler) is None:
-        pytest.skip(f"rebuilding {name} needs {compiler}, which is not installed")
+    need(f"rebuilding {name}", compiler)
     command = ["make", "-s", "-C", str(DOCS / "tutorial"), f"OUT={tmp_path}", str(tmp_path / name)]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
 

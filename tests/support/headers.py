@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.support.tools import need
+
 COMPILERS = {
     "x86": ["gcc"],
     "ppc": ["powerpc-linux-gnu-gcc"],
@@ -18,6 +20,7 @@ def values(compiler: list[str], expressions: Iterable[str], folder: Path) -> dic
 
     Read out of the assembly, so that nothing is run: the code may be another machine's.
     """
+    need("asking the kernel's headers", compiler[0])
     wanted = list(expressions)
     lines = ["#include <stddef.h>", "#include <linux/kvm.h>"]
     lines += [

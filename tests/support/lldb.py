@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from tests.support.serve import LIMIT, clean_environment
+from tests.support.tools import need
 
 NAMES = ("lldb", *(f"lldb-{version}" for version in range(22, 13, -1)))
 
 
 def lldb_path() -> str:
-    """Where LLDB is; the test is skipped, and says why, where there is none."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.skip("a session with LLDB needs lldb, which is not installed")
-    return found
+    """Where LLDB is."""
+    return need("a session with LLDB", *NAMES)
 
 
 def session(folder: Path, commands: Sequence[str], *arguments: str) -> dict[str, str]:

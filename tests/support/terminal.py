@@ -31,14 +31,16 @@ class Terminal:
         """Press keys."""
         os.write(self._master, text.encode())
 
-    def wait_for(self, text: str) -> str:
-        """Wait until ``text`` is shown; what has been shown since the last one waited for."""
+    def wait_for(self, *texts: str) -> str:
+        """Wait until all of ``texts`` are shown, in any order; what has been shown since the last wait."""
         deadline = time.monotonic() + LIMIT
-        while (at := self.seen.find(text, self._read_to)) < 0:
-            if not self._read(deadline):
-                raise AssertionError(f"no {text!r} on the terminal:\n{self.seen}")
-        shown = self.seen[self._read_to : at + len(text)]
-        self._read_to = at + len(text)
+        end = self._read_to
+        for text in texts:
+            while (at := self.seen.find(text, self._read_to)) < 0:
+                if not self._read(deadline):
+                    raise AssertionError(f"no {text!r} on the terminal:\n{self.seen}")
+            end = max(end, at + len(text))
+        shown, self._read_to = self.seen[self._read_to : end], end
         return shown
 
     def wait(self) -> int:

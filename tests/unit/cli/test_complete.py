@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from kvmgdb.plugins import load_plugins
 from kvmgdb.policy import PRESETS
 from tests.support.serve import KVMGDB, LIMIT, clean_environment
 from tests.support.terminal import CTRL_U, TAB, Terminal, on_terminal
+from tests.support.tools import need
 
 PROMPT = "<prompt>"
 SHOWN = "'<pro''mpt>'"
@@ -46,8 +46,7 @@ COMPLETED = [
 def shell(request: pytest.FixtureRequest) -> str:
     """A shell that is installed."""
     name: str = request.param
-    if shutil.which(name) is None:
-        pytest.skip(f"completion in {name} needs {name}, which is not installed")
+    need(f"completion in {name}", name)
     return name
 
 

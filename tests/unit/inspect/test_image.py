@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from kvmgdb.errors import ImageError
 from kvmgdb.inspect.image import Image
+from tests.support.tools import need
 
 SOURCE = """
 int counter;
@@ -30,8 +30,7 @@ COMPILERS = [
 @pytest.fixture(params=COMPILERS)
 def elf(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     compiler, *flags = request.param
-    if shutil.which(compiler) is None:
-        pytest.fail(f"this test needs {compiler}")
+    need("building an image with debug information", compiler)
     (tmp_path / "demo.c").write_text(SOURCE)
     options = [*flags, "-g", "-O0", "-nostdlib", "-static", "-fno-pie", "-no-pie", "-Wl,--build-id=none"]
     subprocess.run([compiler, *options, "-o", "demo.elf", "demo.c"], cwd=tmp_path, check=True)

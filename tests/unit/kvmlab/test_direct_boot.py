@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -13,6 +12,7 @@ from kvmgdb_x86.paging import PagingState, translate
 from tests.kvmlab import direct_boot
 from tests.kvmlab.direct_boot import BOOT_SECTOR, boot_params, flatten, make_disk, page_tables
 from tests.support.guests import sample
+from tests.support.tools import need
 
 MEMORY = 256 << 20
 CHUNK = 64 * 512
@@ -77,8 +77,7 @@ def test_the_disk_holds_everything_in_the_order_of_addresses(tmp_path: Path, ima
 
 def test_the_sector_is_what_its_source_says(tmp_path: Path) -> None:
     for tool in ("as", "ld"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
+        need("building the boot sector", tool)
     built, made = tmp_path / "sector.o", tmp_path / "sector.bin"
     source = Path(direct_boot.__file__).with_name("boot_sector.S")
     subprocess.run(["as", "--64", "-o", built, source], check=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from html import escape
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from kvmgdb.lab.html import page
 from kvmgdb.lab.results import Outcome
 from tests.support.lab_results import RESULT, session
+from tests.support.tools import need
 
 PAGE = page(RESULT)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -44,16 +44,10 @@ def test_nothing_is_fetched_and_nothing_runs() -> None:
     assert not re.search(r"(src|href)=\"(?!#)|url\(|@import|<script|\bon\w+=", PAGE)
 
 
-def _browser() -> str:
-    return next((path for name in BROWSERS if (path := shutil.which(name))), "")
-
-
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_nothing_reaches_out_of_the_window(tmp_path: Path, width: int) -> None:
     """A page beside it looks at the report in a frame of that width, and says what it has measured."""
-    browser = _browser()
-    if not browser:
-        pytest.skip(f"this looks at the page in a browser, and none of {', '.join(BROWSERS)} is installed")
+    browser = need("looking at the page in a browser", *BROWSERS)
     long = page(
         session(RESULT, Outcome.FAILED, name="n" * 64, transcript="(gdb) " + "x" * 500, problem="y" * 300)
     )

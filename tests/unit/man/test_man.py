@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from kvmgdb.config.rows import rows_of
 from kvmgdb.config.schema import guest_schema, lab_schema
 from kvmgdb.config.sources import NAMES, variable_of
 from man.__main__ import MORE, Entry, Place, choices, filled, pages
+from tests.support.tools import need
 
 MAN = Path(__file__).parents[3] / "man"
 PAGES = {path.name: path.read_text() for path in MAN.glob("*.[1-9]")}
@@ -261,8 +261,7 @@ def test_a_page_refers_to_pages_that_are_there(name: str) -> None:
 
 
 def test_mandoc_has_nothing_to_say() -> None:
-    if shutil.which("mandoc") is None:
-        pytest.skip("checking the man pages' mark-up needs mandoc, which is not installed")
+    need("checking the man pages' mark-up", "mandoc")
     command = ["mandoc", "-Tlint", "-W", "warning", *(str(MAN / name) for name in sorted(PAGES))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout + done.stderr, done.returncode) == ("", 0)
