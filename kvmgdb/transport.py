@@ -11,6 +11,7 @@ from typing import Protocol
 
 from kvmgdb.config.listen import ListenAddress, StdioAddress, TcpAddress, UnixAddress
 from kvmgdb.errors import KvmgdbError
+from kvmgdb.spinning import Spin
 
 RECEIVE_SIZE = 1 << 18
 """As much as the largest packet, so that one call brings it whole."""
@@ -66,6 +67,7 @@ class SocketConnection:
         self._socket_fd = sock.fileno()
         self._listener = listener
         self._buffer = memoryview(bytearray(RECEIVE_SIZE))  # a new one for each call takes longer than it
+        self._spin = Spin()
         self._epoll = select.epoll()
         self._epoll.register(sock, select.EPOLLIN)
         self._epoll.register(listener, select.EPOLLIN)
@@ -77,12 +79,21 @@ class SocketConnection:
 
     def receive(self) -> bytes:
         """What has arrived."""
-        while not self._wait(-1):
-            pass
+        return self._spin.wait(self._look, self._sleep)
+
+    def _look(self) -> bytes | None:
+        """What is there already, if anything is."""
         try:
-            return bytes(self._buffer[: self._socket.recv_into(self._buffer)])
+            return bytes(self._buffer[: self._socket.recv_into(self._buffer, 0, socket.MSG_DONTWAIT)])
+        except BlockingIOError:
+            return None
         except OSError:
             return b""
+
+    def _sleep(self) -> bytes:
+        while not self._wait(-1) or (data := self._look()) is None:
+            pass
+        return data
 
     def _wait(self, seconds: float) -> bool:
         ready = self._epoll.poll(seconds)

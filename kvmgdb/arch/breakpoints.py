@@ -9,30 +9,24 @@ from enum import IntEnum
 class BreakpointKind(IntEnum):
     """The type digit of a ``Z`` packet (GDB manual, "Packets")."""
 
-    SOFTWARE = 0
-    HARDWARE = 1
-    WRITE = 2
-    READ = 3
-    ACCESS = 4
+    label: str
+    """The name in messages."""
+    is_watch: bool
+    """Whether it watches data."""
 
-    @property
-    def is_watch(self) -> bool:
-        """Whether it watches data."""
-        return self >= BreakpointKind.WRITE
+    SOFTWARE = 0, "software breakpoint"
+    HARDWARE = 1, "hardware breakpoint"
+    WRITE = 2, "write watchpoint"
+    READ = 3, "read watchpoint"
+    ACCESS = 4, "access watchpoint"
 
-    @property
-    def label(self) -> str:
-        """The name in messages: ``software breakpoint``, ``write watchpoint``."""
-        return _LABELS[self]
-
-
-_LABELS = {
-    BreakpointKind.SOFTWARE: "software breakpoint",
-    BreakpointKind.HARDWARE: "hardware breakpoint",
-    BreakpointKind.WRITE: "write watchpoint",
-    BreakpointKind.READ: "read watchpoint",
-    BreakpointKind.ACCESS: "access watchpoint",
-}
+    def __new__(cls, digit: int, label: str) -> BreakpointKind:
+        """A member, with what is asked of it often at hand."""
+        member = int.__new__(cls, digit)
+        member._value_ = digit
+        member.label = label
+        member.is_watch = digit > 1
+        return member
 
 
 @dataclass(frozen=True, slots=True)

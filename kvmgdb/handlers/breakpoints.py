@@ -53,6 +53,8 @@ def _expressions(
     session: Session, packet: packets.InsertBreakpoint
 ) -> tuple[tuple[Condition, ...], tuple[Command, ...]]:
     """The packet's conditions and commands, compiled; all of them can be run on this machine."""
+    if not packet.conditions and not packet.commands:
+        return (), ()
     registers = session.guest.arch.registers
     long_size = registers.by_name[registers.pc].size
     conditions = tuple(compile_condition(code, registers.byteorder) for code in packet.conditions)

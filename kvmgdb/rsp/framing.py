@@ -101,6 +101,8 @@ def expand_runs(data: bytes, limit: int = 2 * MAX_PACKET) -> bytes:
     Raises:
         ValueError: a mark with nothing to repeat or without a count, or more than ``limit`` bytes come out.
     """
+    if b"*" not in data:
+        return data
     out = bytearray()
     place = 0
     while (mark := data.find(b"*", place)) >= 0:
@@ -139,6 +141,7 @@ class Decoder:
 
     def __init__(self, max_packet: int = MAX_PACKET) -> None:
         self._buffer = bytearray()
+        self._searched = 0  # so many bytes of the frame in the buffer hold no end of it
         self._max_frame = 2 * max_packet + 4  # every byte may come escaped
         self._skipping = False  # inside a frame that is too long: drop up to its end
 
@@ -180,15 +183,17 @@ class Decoder:
 
     def _frame(self) -> Event | None:
         buffer = self._buffer
-        end = buffer.find(b"#", 0, self._max_frame + 1)
-        if end < 0 and len(buffer) > self._max_frame:
-            self._skipping = True
-            return BadPacket(f"a packet of more than {self._max_frame} bytes")
+        end = buffer.find(b"#", self._searched, self._max_frame + 1)
         if end < 0 or len(buffer) < end + 3:
-            return None
-        body = bytes(buffer[1:end])
-        sent = bytes(buffer[end + 1 : end + 3])
+            self._searched = end if end >= 0 else len(buffer)
+            if end >= 0 or len(buffer) <= self._max_frame:
+                return None
+            self._skipping, self._searched = True, 0
+            return BadPacket(f"a packet of more than {self._max_frame} bytes")
+        with memoryview(buffer) as view:  # one copy and not two
+            body, sent = bytes(view[1:end]), bytes(view[end + 1 : end + 3])
         del buffer[: end + 3]
+        self._searched = 0
         return _packet(body, sent)
 
 

@@ -113,14 +113,18 @@ def _search(text: bytes) -> SearchMemory | None:
     return SearchMemory(_hex(fields[0], "address"), _hex(fields[1], "length"), fields[2])
 
 
+_KINDS = {b"%d" % kind: kind for kind in BreakpointKind}
+
+
 def _point(text: bytes) -> tuple[BreakpointKind, int, int]:
     fields = text.split(b",")
     if len(fields) != 3:
         raise PacketError(f"{text[:40]!r} is not type,address,kind")
-    number, address, length = (_hex(f, n) for f, n in zip(fields, ("type", "address", "kind"), strict=True))
-    if number not in BreakpointKind._value2member_map_:
-        raise PacketError(f"breakpoint type {number} does not exist")
-    return BreakpointKind(number), address, length
+    digit, address, length = fields
+    kind = _KINDS.get(digit)
+    if kind is None:
+        raise PacketError(f"breakpoint type {digit[:40]!r} does not exist")
+    return kind, _hex(address, "address"), _hex(length, "kind")
 
 
 def _insert(text: bytes) -> InsertBreakpoint:

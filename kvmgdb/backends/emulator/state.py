@@ -96,6 +96,9 @@ class GuestState:
 
     def read_virtual(self, address: int, length: int) -> bytes:
         """Memory as the guest sees it; :class:`MemoryFault` unless all of it is there."""
+        here = self.translate(address)
+        if here is not None and length <= here.length:  # as nearly always
+            return self.read_physical(here.physical, length)
         return b"".join(
             self.read_physical(physical, size)
             for _, physical, size in pieces(address, length, self.translate)

@@ -17,6 +17,7 @@ from kvmgdb.errors import MemoryFault
 from kvmgdb_ppc import debug, delivery, exceptions, instructions, tlb
 from kvmgdb_ppc.devices import CONSOLE, DEVICES, EXIT
 from kvmgdb_ppc.engine_state import find_sprs
+from kvmgdb_ppc.engine_tlb import EngineTlb
 from kvmgdb_ppc.registers import BOOKE
 from kvmgdb_ppc.spr_access import SCRATCH, SprAccess
 from kvmgdb_ppc.sprs import READ_ONLY, SET_BY_FAULTS, SPRS
@@ -77,6 +78,7 @@ class PpcEmulator:
         self._stepping: int
         self._spr_array: ctypes.Array[ctypes.c_uint32] = (ctypes.c_uint32 * 1024)()  # until it is found
         self._access: SprAccess
+        self._tlb: EngineTlb | None = None
 
     def create(self) -> Engine:
         """An engine with the core's model, translation off for now."""
@@ -106,6 +108,7 @@ class PpcEmulator:
             memory(SCRATCH.start, struct.pack(f">{len(code)}I", *code))
             engine.emu_start(SCRATCH.start, 0, 0, len(code))
         self._spr_array = find_sprs(engine, self._access.read, self._access.write)
+        self._tlb = EngineTlb(self._spr_array) if self._variant == "440" else None
         for number in DIRECT.values():
             engine.reg_write(number, 0)
         engine.reg_write(uc.UC_PPC_REG_PC, start.entry)
@@ -140,8 +143,15 @@ class PpcEmulator:
                 engine._uch, ctypes.c_uint64(address), ctypes.c_uint32(access), ctypes.byref(physical)
             )
             if status == un.UC_ERR_OK:
-                return Extent(physical.value, tlb.SMALLEST_PAGE - address % tlb.SMALLEST_PAGE)
+                return Extent(physical.value, self._reach(engine, address, physical.value))
         return None
+
+    def _reach(self, engine: Engine, address: int, physical: int) -> int:
+        if self._tlb is None:
+            return tlb.SMALLEST_PAGE - address % tlb.SMALLEST_PAGE
+        msr = engine.reg_read(uc.UC_PPC_REG_MSR)
+        far = self._tlb.reach(address, physical, self._spr_array[self._sprs["pid"]], msr)
+        return far or tlb.SMALLEST_PAGE_440 - address % tlb.SMALLEST_PAGE_440
 
     def exception(self, engine: Engine, number: int, read: Read) -> GuestException:
         """The engine leaves the pc past the instruction; it is put back on it, or where a handler

@@ -138,7 +138,7 @@ class PpcKvm:
         self._vcpu.call(kvm.KVM_TRANSLATE, question)
         if not question.valid:
             return None
-        return Extent(int(question.physical_address), tlb.SMALLEST_PAGE - address % tlb.SMALLEST_PAGE)
+        return Extent(int(question.physical_address), tlb.SMALLEST_PAGE_440 - address % tlb.SMALLEST_PAGE_440)
 
     def device(self, reason: int, run: memoryview, devices: Devices) -> bool:
         """The device page; its reads give 0."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from kvmgdb_ppc.instructions import load, mtspr, tlbwe
 
-SMALLEST_PAGE = 1024
-"""Bytes; BookE has pages of 1 KiB (PPC440x5, "TLB Fields")."""
+SMALLEST_PAGE = 4096
+SMALLEST_PAGE_440 = 1024
+"""Bytes (PPC440x5, "TLB Fields"; e500 manual, "Page Size"; Power ISA: the classic cores)."""
 
 PAGES = (0x0000_0000, 0xF000_0000)
+START_SIZE = 1 << 28
 
 # PPC440x5, "TLB entries": word 0 EPN, V, SIZE (9 is 256 MiB); word 1 RPN; word 2 access rights.
 _440_VALID_256M = 0x200 | 0x90
