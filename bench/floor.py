@@ -6,10 +6,14 @@ without runs until the interrupt byte comes.  ``floor.c`` is the same in C.
 
 from __future__ import annotations
 
+import os
 import socket
+from contextlib import suppress
+from time import perf_counter
 
 from bench.client import escape, frame
 from bench.guests import RANDOM_DATA
+from kvmgdb.spinning import SPIN_SECONDS
 
 PACKET_SIZE = 0x40000
 """As kvmgdb's, so that a bulk transfer has as few exchanges."""
@@ -64,6 +68,16 @@ class DoNothing:
         return self.reply(data[data.find(b"$") + 1 : -3])
 
 
+def receive(connection: socket.socket) -> bytes:
+    """As kvmgdb does: look for what comes, then sleep."""
+    end = perf_counter() + SPIN_SECONDS
+    while perf_counter() < end:
+        with suppress(BlockingIOError):
+            return connection.recv(1 << 18, socket.MSG_DONTWAIT)
+        os.sched_yield()
+    return connection.recv(1 << 18)
+
+
 def serve() -> None:
     """Listen on a free port, say which, serve one client.  Acks are sent until they are switched off."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -71,7 +85,7 @@ def serve() -> None:
         connection, _ = listener.accept()
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     stub, waiting = DoNothing(), b""
-    while data := connection.recv(1 << 18):
+    while data := receive(connection):
         waiting += data if waiting else data.lstrip(b"+")
         if waiting[:1] == b"$" and waiting[-3:-2] != b"#":
             continue

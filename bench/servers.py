@@ -288,6 +288,7 @@ LAUNCHERS = (
     Launcher("nothing (Python)", Role.FLOOR, "x86", sys.executable, _floor_python, LISTENING),
     Launcher("kvmgdb ppc:750", Role.KVMGDB, "ppc", kvmgdb_program(), _kvmgdb("ppc:750"), LISTENING),
     Launcher("kvmgdb ppc:440", Role.KVMGDB, "ppc", kvmgdb_program(), _kvmgdb("ppc:440"), LISTENING),
+    Launcher("nothing (C)", Role.FLOOR, "ppc", "gcc", _floor_c, LISTENING),
     Launcher("QEMU ppc 750", Role.PEER, "ppc", "qemu-system-ppc", _qemu_ppc, None, _set_ppc_pc),
 )
 """For each architecture the first kvmgdb is the one that ratios are made with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -103,18 +104,21 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | 
         log.info("listening on %s", listener.address)
         announce(listener.address, attach_hint(words))
         if gdb is None:
-            _load_bulk()
+            _get_ready()
             Server(session, listener, once=config.once, run=config.run).serve()
             return 0
         debugger = cleanup.enter_context(attended([program, *words, *first_words(gdb), *own_words], listener))
-        _load_bulk()
+        _get_ready()
         Server(session, debugger, once=config.once, run=config.run).serve()
         return debugger.wait()
 
 
-def _load_bulk() -> None:
-    """Load what bulk transfers need: it takes a tenth of a second, and the debugger is still on its way."""
+def _get_ready() -> None:
+    """What takes a while, done while the debugger is still on its way: load what bulk transfers need (a tenth
+    of a second), and spare the garbage collector from looking through all that is there by now.
+    """
     importlib.import_module("kvmgdb.rsp.bulk")
+    gc.freeze()
 
 
 def choose_guest(config: ServeConfig, plugins: Plugins) -> tuple[Arch, LoadedImages]:

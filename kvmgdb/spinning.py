@@ -34,6 +34,7 @@ class Spin:
                     return found
                 if perf_counter() > end:
                     break
+                os.sched_yield()  # where both are on one processor, the peer can go on only then
         found = sleep()
         self._pays = self._can and perf_counter() - start < 2 * SPIN_SECONDS
         return found

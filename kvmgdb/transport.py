@@ -150,13 +150,21 @@ class StdioConnection:
     peer = "stdio"
     fd = 0
 
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._poll.register(self.fd, select.POLLIN)
+        self._spin = Spin()
+
     def has_sent(self) -> bool:
         """Nobody else can make the descriptor readable."""
         return True
 
     def receive(self) -> bytes:
         """What has arrived on standard input."""
-        return os.read(0, RECEIVE_SIZE)
+        return self._spin.wait(lambda: self._read() if self._poll.poll(0) else None, self._read)
+
+    def _read(self) -> bytes:
+        return os.read(self.fd, RECEIVE_SIZE)
 
     def send(self, data: bytes) -> None:
         """To standard output."""

@@ -16,7 +16,7 @@ from kvmgdb.arch.stops import GuestException
 from kvmgdb.errors import MemoryFault
 from kvmgdb_ppc import debug, delivery, exceptions, instructions, tlb
 from kvmgdb_ppc.devices import CONSOLE, DEVICES, EXIT
-from kvmgdb_ppc.engine_state import find_sprs
+from kvmgdb_ppc.engine_state import find_pc, find_sprs
 from kvmgdb_ppc.engine_tlb import EngineTlb
 from kvmgdb_ppc.registers import BOOKE
 from kvmgdb_ppc.spr_access import SCRATCH, SprAccess
@@ -78,6 +78,7 @@ class PpcEmulator:
         self._stepping: int
         self._spr_array: ctypes.Array[ctypes.c_uint32] = (ctypes.c_uint32 * 1024)()  # until it is found
         self._access: SprAccess
+        self._pc = ctypes.c_uint32()  # until it is found
         self._tlb: EngineTlb | None = None
 
     def create(self) -> Engine:
@@ -108,6 +109,7 @@ class PpcEmulator:
             memory(SCRATCH.start, struct.pack(f">{len(code)}I", *code))
             engine.emu_start(SCRATCH.start, 0, 0, len(code))
         self._spr_array = find_sprs(engine, self._access.read, self._access.write)
+        self._pc = find_pc(engine, self._spr_array)
         self._tlb = EngineTlb(self._spr_array) if self._variant == "440" else None
         for number in DIRECT.values():
             engine.reg_write(number, 0)
@@ -116,8 +118,7 @@ class PpcEmulator:
 
     def resume_pc(self, engine: Engine) -> int:
         """The pc."""
-        value: int = engine.reg_read(uc.UC_PPC_REG_PC)
-        return value
+        return self._pc.value
 
     def linear_pc(self, engine: Engine, read: Read) -> int:
         """The pc: there are no segments in the way."""
