@@ -44,3 +44,11 @@ def test_nexti_goes_over_a_call(gdb: Gdb, guest: SampleGuest) -> None:
     while gdb.value("account.balance") == "100":
         gdb.run("nexti")
         assert "guest_main" in gdb.run("frame")
+
+
+def test_a_stop_brings_all_registers_that_a_frame_needs(gdb: Gdb) -> None:
+    gdb.script("break deposit", "continue", "set debug remote 1")
+    packets = gdb.run("stepi 5")
+    assert packets.count("Sending packet: $vCont;s") == 5
+    assert "Sending packet: $g" not in packets
+    assert "Sending packet: $p" not in packets

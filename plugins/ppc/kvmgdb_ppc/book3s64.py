@@ -60,7 +60,7 @@ def register_file() -> RegisterFile:
         return_address="lr",
         dwarf=DWARF,
         mode=MODE,
-        expedited=("pc", "r1", "lr"),
+        expedited=("pc", "r1", "r31", "lr"),
     )
 
 

@@ -73,7 +73,7 @@ def register_file(variant: str) -> RegisterFile:
         return_address="lr",
         dwarf=DWARF,
         mode=MODE,
-        expedited=("pc", "r1", "lr"),
+        expedited=("pc", "r1", "r31", "lr"),
     )
 
 
