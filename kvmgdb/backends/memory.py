@@ -87,7 +87,7 @@ Translate = Callable[[int], Extent | None]
 def pieces(
     address: int, length: int, translate: Translate, largest: int = 1 << 64
 ) -> Iterator[tuple[int, int, int]]:
-    """A virtual range as (virtual, physical, length) pieces of up to ``largest`` bytes.
+    """A virtual range as (virtual, physical, length) pieces that cross no physical multiple of ``largest``.
 
     Raises:
         MemoryFault: at the first byte that is not mapped.
@@ -96,7 +96,7 @@ def pieces(
         found = translate(address)
         if found is None:
             raise MemoryFault(f"nothing is mapped at address {address:#x}")
-        part = min(length, found.length, largest)
+        part = min(length, found.length, largest - found.physical % largest)
         yield address, found.physical, part
         address += part
         length -= part

@@ -110,6 +110,13 @@ class TestMemory:
     def test_a_read_gives_what_there_is(self, guest: Guest) -> None:
         assert guest.read_memory(MEMORY - 4, 100) == bytes(4)
 
+    @pytest.mark.parametrize("arch", ["x86:16", "x86:32", "ppc:750"])
+    def test_also_where_a_translation_goes_on_behind_the_end_of_memory(self, arch: str) -> None:
+        guest = start(arch).guest
+        assert guest.read_memory(MEMORY - 4, 100) == bytes(4)
+        guest.write_memory(MEMORY - 6, b"to it")
+        assert guest.read_memory(MEMORY - 6, 100) == b"to it\0"
+
     def test_a_read_of_nothing_is_an_error(self, guest: Guest) -> None:
         with pytest.raises(MemoryFault, match=hex(MEMORY)):
             guest.read_memory(MEMORY, 4)
