@@ -52,7 +52,7 @@ def _run(given: argparse.Namespace, scale: Scale, console: Console) -> list[roun
 
 
 def main() -> int:
-    """Run the bench; 1 where a figure could not be measured."""
+    """Run the bench; 1 where a figure of kvmgdb's could not be measured."""
     given = _arguments()
     for number in (signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, _give_up)
@@ -67,7 +67,7 @@ def main() -> int:
         console.print(report.start_up(start))
     if given.json:
         given.json.write_text(json.dumps(report.document(scale, results, start), indent=1) + "\n", "utf-8")
-    return 1 if any(result.failures for result in results) else 0
+    return 1 if any(result.failed for result in results) else 0
 
 
 if __name__ == "__main__":

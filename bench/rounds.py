@@ -30,6 +30,12 @@ class Result:
     missing: dict[str, str] = field(default_factory=dict)
     """Server -> what is not installed."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether one of kvmgdb's own works failed.  What a peer gets wrong is told, and no more than that."""
+        ours = {launcher.name for launcher in self.servers if launcher.role is Role.KVMGDB}
+        return any(server in ours for _, server in self.failures)
+
     def add(self, server: str, figures: dict[str, float]) -> None:
         """Take in one work's figures."""
         for key, value in figures.items():

@@ -9,7 +9,7 @@ import pytest
 
 from bench import rounds
 from bench.client import ProtocolError
-from bench.servers import LAUNCHERS, Launcher
+from bench.servers import LAUNCHERS, Launcher, Role
 from bench.table import Work
 from bench.works import SHORT, Figures, Scale, Session, steps
 
@@ -52,3 +52,9 @@ def test_a_server_that_ends_before_it_listens_is_left_out_with_its_words(servers
     servers[:] = [replace(PYTHON_FLOOR, command=lambda *_: [sys.executable, "-c", "print('out of luck')"])]
     result = rounds.measure("x86", [Work("step", steps)], SCALE)
     assert "out of luck" in result.missing[PYTHON_FLOOR.name]
+
+
+@pytest.mark.parametrize(("role", "fails"), [(Role.KVMGDB, True), (Role.PEER, False)])
+def test_only_what_we_get_wrong_fails_the_run(servers: list[Launcher], role: Role, fails: bool) -> None:
+    servers[:] = [replace(PYTHON_FLOOR, role=role)]
+    assert rounds.measure("x86", [Work("bad", _fail)], SCALE).failed is fails
