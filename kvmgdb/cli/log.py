@@ -44,6 +44,19 @@ class _OneLine(logging.Formatter):
         return line
 
 
+class _File(logging.FileHandler):
+    """The file of ``--log-file``; should it come to be full, it ends there and the program goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Say so once."""
+        problem = sys.exc_info()[1]
+        if not isinstance(problem, OSError):
+            super().handleError(record)
+        elif self.level <= logging.CRITICAL:
+            self.setLevel(logging.CRITICAL + 1)
+            log.warning("the log file %s ends here: %s", self.baseFilename, problem.strerror)
+
+
 _screen = _Screen()
 
 
@@ -65,7 +78,7 @@ def configure(verbose: int = 0, quiet: bool = False, file: Path | None = None) -
 
 def _to_file(file: Path, level: int) -> logging.Handler:
     try:
-        handler = logging.FileHandler(file, encoding="utf-8")
+        handler = _File(file, encoding="utf-8")
     except OSError as problem:
         raise UsageError(f"--log-file: {file} cannot be written: {problem.strerror}") from None
     handler.setFormatter(logging.Formatter(_FILE_FORMAT, _FILE_TIME))

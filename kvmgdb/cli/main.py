@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -19,6 +20,7 @@ from kvmgdb.errors import ConfigError, KvmgdbError, UsageError
 from kvmgdb.version import __version__
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ def options(
 
 def main() -> None:
     """Run the command line; the entry point of the distribution."""
+    _open_what_is_closed()
     configure()
     try:
         complete.for_bash(app) if os.environ.get(complete.VARIABLE) == "complete_bash" else app()
@@ -86,9 +89,25 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         sys.exit(EXIT_FAILURE)
-    except Exception as problem:
-        where = "" if says(logging.DEBUG) else " (-vv shows where)"
-        log.error(
-            "an error in kvmgdb itself: %s: %s%s", type(problem).__name__, problem, where, exc_info=True
-        )
+    except OSError as problem:
+        if problem.errno not in _FULL:
+            _tell_of_a_bug(problem)
+        else:
+            log.error("standard output cannot be written: %s", problem.strerror)
         sys.exit(EXIT_FAILURE)
+    except Exception as problem:
+        _tell_of_a_bug(problem)
+        sys.exit(EXIT_FAILURE)
+
+
+def _tell_of_a_bug(problem: Exception) -> None:
+    where = "" if says(logging.DEBUG) else " (-vv shows where)"
+    kind = type(problem).__name__
+    log.error("an error in kvmgdb itself: %s: %s%s", kind, problem, where, exc_info=True)
+
+
+def _open_what_is_closed() -> None:
+    """A daemon's standard streams may be closed: the next file or socket would be taken for one of them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
