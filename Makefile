@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test lint check gdb bench guests test-kvm test-kvm-ppc clean
+.PHONY: run test lint check gdb bench guests test-kvm test-kvm-ppc test-gdb clean
 
 ## run: install into a virtual environment and serve the built-in x86 sample guest
 run: $(VENV)/.run
@@ -33,6 +33,10 @@ test-kvm: $(VENV)/.test
 ## test-kvm-ppc: tests/kvm_ppc in a POWER9 that a newer QEMU emulates
 test-kvm-ppc: $(VENV)/.test
 	$(BIN)/python -m tests.kvmlab power9
+
+## test-gdb: tests/gdb with the newer gdb of Debian 13, which is not installed for it
+test-gdb: $(VENV)/.test
+	$(BIN)/python -m tests.kvmlab.newer_gdb
 
 ## guests: rebuild the sample guests (needs gcc and powerpc-linux-gnu-gcc)
 guests:

@@ -32,7 +32,7 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        """Whether one of kvmgdb's own works failed.  What a peer gets wrong is told, and no more than that."""
+        """Whether one of kvmgdb's own works failed.  What a peer gets wrong is told, and no more."""
         ours = {launcher.name for launcher in self.servers if launcher.role is Role.KVMGDB}
         return any(server in ours for _, server in self.failures)
 

@@ -58,8 +58,11 @@ for _module in _MODULES:
     HANDLERS.update(_module.HANDLERS)
 
 
-_UNEXPLAINED = (b"Z", b"qSearch")
-"""Packets of which no reason is shown: of a search gdb says "Pattern not found", LLDB names the number."""
+_HIDDEN = (b"Z", b"qSearch")
+"""Packets of which no debugger shows the reason, also where it takes one (tried with gdb 16.3 and LLDB 14):
+"Cannot insert breakpoint 1", "Pattern not found"."""
+_NEEDING_TEXT = (b"P", b"G")
+"""Packets of which it shows what it takes: to an older gdb that is a number."""
 
 
 def dispatch(session: Session, payload: bytes) -> Outcome:
@@ -70,7 +73,8 @@ def dispatch(session: Session, payload: bytes) -> Outcome:
             return Reply(replies.EMPTY)
         return HANDLERS[type(packet)](session, packet)
     except RspError as problem:
-        told = session.error_style is ErrorStyle.TEXT or not payload.startswith(_UNEXPLAINED)
+        without_text = session.error_style is ErrorStyle.NUMBER
+        told = not payload.startswith(_HIDDEN + _NEEDING_TEXT if without_text else _HIDDEN)
         log.log(
             logging.INFO if told else logging.WARNING,  # else nobody would ever see the reason
             "%s: %s",

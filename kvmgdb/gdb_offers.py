@@ -16,7 +16,7 @@ _WANTED = {
     "swbreak": "breakpoints that gdb writes itself are left to gdb's own guess of where the guest stands",
     "hwbreak": "a hardware breakpoint is told as a plain trap",
     "vContSupported": "`next` over a loop is a packet for each instruction",
-    "error-message": "why something was refused is on kvmgdb's standard error only (gdb 14 shows it)",
+    "error-message": "why a register was not written is on kvmgdb's standard error only (gdb 14 shows it)",
 }
 """Features of gdb's that kvmgdb makes use of, and what it means where one is missing (GDB manual, "General
 Query Packets": ``qSupported``)."""

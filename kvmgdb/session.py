@@ -74,7 +74,7 @@ class Session:
     """Told of every stop and whose it was, single steps included."""
     traps: WrittenTraps = field(init=False)
     refusals: list[str] = field(default_factory=list)
-    """Why breakpoints were refused since the guest ran last: gdb 13 does not show the reason it is given."""
+    """Why breakpoints were refused since the guest ran last: gdb does not show the reason it is given."""
     say: Callable[[bytes], None] = lambda text: None
     """Shows the debugger's user what a breakpoint's commands print."""
     ends_with_debugger: bool = False

@@ -70,7 +70,7 @@ class TestNoSlotIsLeft:
 
     @ARCHS
     def test_monitor_says_what_holds_the_slots(self, gdb: Gdb, arch: str) -> None:
-        """gdb 13 does not show the reason it is given."""
+        """gdb does not show the reason it is given (13.1, 16.3)."""
         self._run_out(gdb, arch)
         [reason] = [
             line for line in gdb.run("monitor breakpoints").splitlines() if line.startswith("refused: ")

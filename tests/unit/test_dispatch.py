@@ -76,22 +76,27 @@ def test_the_kinds_of_outcome(x86_session: Session) -> None:
     assert dispatch(x86_session, b"D") == Close(b"OK", Leave.DETACH)
 
 
+OLD_GDB = b"qSupported"
+
+
 @pytest.mark.parametrize(
-    ("features", "level"),
-    [(GDB_13, logging.INFO), (b"qSupported", logging.WARNING)],
-    ids=["told", "not told"],
-)
-@pytest.mark.parametrize(
-    ("packet", "reason"),
-    [(b"Z2,1000,0", "watches nothing"), (b"qSearch:memory:1000000;1;x", "address 0x1000000")],
+    ("features", "packet", "reason", "level"),
+    [
+        (GDB_13, b"Z2,1000,0", "watches nothing", logging.WARNING),
+        (GDB_13, b"qSearch:memory:1000000;1;x", "address 0x1000000", logging.WARNING),
+        (GDB_13, b"P3e9=00", "no register number 1001", logging.INFO),
+        (OLD_GDB, b"Z2,1000,0", "watches nothing", logging.WARNING),
+        (OLD_GDB, b"P3e9=00", "no register number 1001", logging.WARNING),
+        (OLD_GDB, b"m1000000,4", "address 0x1000000", logging.INFO),
+    ],
 )
 def test_a_refusal_is_logged_for_who_would_not_see_it(
     x86_session: Session,
     caplog: pytest.LogCaptureFixture,
     features: bytes,
-    level: int,
     packet: bytes,
     reason: str,
+    level: int,
 ) -> None:
     caplog.set_level(logging.INFO, module.__name__)
     ask(x86_session, features)
