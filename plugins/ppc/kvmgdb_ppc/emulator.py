@@ -10,8 +10,8 @@ import unicorn as un
 from unicorn import ppc_const as uc
 from unicorn.unicorn_py3.unicorn import uclib
 
-from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Obstacle, Read
-from kvmgdb.arch.machine import DeviceRegion, Devices, Extent, Region, StartState
+from kvmgdb.arch.emulator import ComputedRegister, EmulatedMachine, Engine, GuestPoint, Mark, Obstacle, Read
+from kvmgdb.arch.machine import DeviceRegion, Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb.errors import MemoryFault
 from kvmgdb_ppc import debug, delivery, exceptions, instructions, tlb
@@ -64,6 +64,7 @@ class PpcEmulator:
     load_targets: tuple[int, ...] = tuple(DIRECT[f"r{i}"] for i in range(32))
     regions: tuple[Region, ...] = (SCRATCH,)
     devices: tuple[DeviceRegion, ...] = (DEVICES,)
+    alert: bool = False
 
     def __init__(self, variant: str) -> None:
         self._variant = variant
@@ -89,9 +90,9 @@ class PpcEmulator:
         engine.ctl_set_tlb_mode(un.UC_TLB_VIRTUAL)
         return engine
 
-    def connect(self, engine: Engine, devices: Devices) -> None:
+    def connect(self, engine: Engine, machine: EmulatedMachine) -> None:
         """The device page."""
-        outputs: dict[int, Callable[[int], None]] = {CONSOLE: devices.console, EXIT: devices.exit}
+        outputs: dict[int, Callable[[int], None]] = {CONSOLE: machine.console, EXIT: machine.exit}
 
         def on_write(_engine: Engine, offset: int, _size: int, value: int, _data: object) -> None:
             handler = outputs.get(offset)
@@ -115,6 +116,14 @@ class PpcEmulator:
             engine.reg_write(number, 0)
         engine.reg_write(uc.UC_PPC_REG_PC, start.entry)
         engine.ctl_set_tlb_mode(un.UC_TLB_CPU)
+
+    def before(self, engine: Engine, read: Read) -> GuestException | None:
+        """Nothing is guarded."""
+        return None
+
+    def after(self, engine: Engine, read: Read) -> GuestException | None:
+        """Nothing waits."""
+        return None
 
     def resume_pc(self, engine: Engine) -> int:
         """The pc."""
