@@ -51,6 +51,7 @@ class GuestPoint:
     """``HARDWARE`` for an instruction, else a watch (of I/O ports: ``ACCESS``)."""
     address: int
     length: int
+    """Bytes; more than one instruction's is a range of them."""
     slot: int
     """Which of its debug registers, from 0."""
 
@@ -94,9 +95,6 @@ class EmulatorPort(Protocol):
     """Memory the machine has besides the guest's RAM (start-up tables, scratch)."""
     devices: tuple[DeviceRegion, ...]
     """Address ranges that are memory-mapped devices."""
-    alert: bool
-    """Whether :meth:`before` or :meth:`after` may have something to say: then they are asked at every
-    instruction that has a ``DEBUG_`` mark, and ``before`` at every single step."""
 
     def create(self) -> Engine:
         """A new engine with its processor model chosen; memory is mapped by the backend."""
@@ -130,14 +128,23 @@ class EmulatorPort(Protocol):
         """
         ...
 
+    @property
+    def alert(self) -> bool:
+        """Whether :meth:`before` or :meth:`after` may have something to say: then they are asked at every
+        instruction that has a ``DEBUG_`` mark, and ``before`` at every single step.
+        """
+        ...
+
     def before(self, engine: Engine, read: Read) -> GuestException | None:
         """The debug exception that the instruction at the program counter raises instead of being executed,
-        because the guest guards its debug registers; noted in the status register.
+        by what the debug registers hold; noted in the status register.
         """
         ...
 
     def after(self, engine: Engine, read: Read) -> GuestException | None:
-        """The debug exception that comes of an earlier event, now that an instruction has enabled it."""
+        """The debug exception that comes of an event that is recorded, now that an instruction has enabled it
+        or an exception has been delivered.
+        """
         ...
 
     def resume_pc(self, engine: Engine) -> int:

@@ -22,6 +22,7 @@ from kvmgdb.arch.stops import Signal, Stop, StopKind
 from kvmgdb.backends.base import HandBack, HitTest, OnDelivered
 from kvmgdb.backends.emulator.arming import Arming
 from kvmgdb.backends.emulator.code_points import CodePoints
+from kvmgdb.backends.emulator.code_ranges import CodeRanges
 from kvmgdb.backends.emulator.events import Events
 from kvmgdb.backends.emulator.fence import Fence
 from kvmgdb.backends.emulator.guest_debug import GuestDebug
@@ -69,6 +70,8 @@ class EmulatorBackend(GuestState):
         self.on_delivered: OnDelivered = lambda _: None
         self._inserted: dict[tuple[BreakpointKind, int, int], HitTest | None] = {}
         self._slice = 20_000
+        self._running = False
+        """Whether what the engine executes is the guest's, and not a port's."""
         self.reset()
 
     def reset(self) -> None:
@@ -89,7 +92,8 @@ class EmulatorBackend(GuestState):
         engine = self._engine
         self._events = Events(engine)
         self._arming = Arming(engine, self._on_breakpoint, self._port.marked, self.read_code, self._heeds)
-        self._code = CodePoints(self._arming)
+        ranges = CodeRanges(engine, self._on_range, self._arming.invalidate)
+        self._code = CodePoints(self._arming, ranges)
         self._fence = Fence(engine, self._on_outside, self._arming.invalidate)
         self._watching = Watching(
             engine, self.translate, self._memory, self._arming.invalidate, self._watched_machine
@@ -225,10 +229,13 @@ class EmulatorBackend(GuestState):
         self.forget()
         self._watching.begin()
         arming.begin(stepping=stepped is not None)
+        self._running = True
         try:
             self._engine.emu_start(self._port.resume_pc(self._engine), UNTIL_IGNORED, 0, count)
         except UcError as problem:
             self._events.on_error(problem)
+        finally:
+            self._running = False
         self.forget()
         mark = arming.seen
         if arming.arm_fresh() and stepped is not None and mark is None:
@@ -332,6 +339,10 @@ class EmulatorBackend(GuestState):
         elif points:
             self._guest_reached = points
             self._engine.emu_stop()
+
+    def _on_range(self, address: int) -> None:
+        if self._running and address not in self._arming:  # else it has a hook of its own
+            self._on_breakpoint(address)
 
     # -- what the port tells (kvmgdb.arch.emulator.EmulatedMachine) -------------------------------------
 

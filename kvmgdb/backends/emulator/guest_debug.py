@@ -88,7 +88,7 @@ class GuestDebug:
             self._backend.forget()
             if obstacle is None:
                 self._backend.on_delivered(exception)
-                return None
+                return self.enabled()
             kind = StopKind.SHUTDOWN if obstacle.shutdown else kind
             reason += f": the guest has no handler ({obstacle.reason})"
         self._code.guest_told = self._backend.pc()
@@ -137,7 +137,7 @@ class GuestDebug:
         return self.offer_before(exception) if exception is not None else self._execute_muted()
 
     def refused(self) -> GuestException | None:
-        """What the instruction at the program counter raises because the guest guards its debug registers."""
+        """What the instruction at the program counter raises instead of being executed."""
         if not self._port.alert:
             return None
         return self._port.before(self._engine, self._backend.read_physical)
@@ -150,7 +150,7 @@ class GuestDebug:
         return stop
 
     def enabled(self) -> Stop | None:
-        """An instruction has been executed after which an earlier event may count."""
+        """Something has been done after which an event that is recorded may count."""
         if not self._port.alert:
             return None
         exception = self._port.after(self._engine, self._backend.read_physical)
