@@ -36,8 +36,6 @@ UNTIL_IGNORED = 0
 given an address, the engine would translate it at every start, and where the guest has nothing mapped
 there the page fault would be the guest's (CR2 changed, and the next real fault taken for a double one)."""
 
-_DEBUG_MARKS = (Mark.DEBUG_WRITE, Mark.DEBUG_CHECK)
-
 SLICE_SECONDS = 0.0001
 STEPS_BEFORE_FENCE = 200
 MIN_SLICE, MAX_SLICE = 1_000, 1_000_000
@@ -167,7 +165,7 @@ class EmulatorBackend(GuestState):
         points = self._code.guest_at(pc)
         if points:  # of code that is new to the engine, its callback would come after the instruction
             return self._guest.reached(points)
-        refused = self._guest.refused()
+        refused = self._guest.refused() if self._port.alert else None
         if refused is not None:
             return self._guest.offer_before(refused)
         self._code.debugger_told = pc
@@ -244,11 +242,13 @@ class EmulatorBackend(GuestState):
 
     def _outcome(self, mark: Mark | None, *, stepping: bool) -> Stop | None:
         """What the last run's callbacks left."""
-        touched, self._guest_touched = self._guest_touched, []
+        touched = self._guest_touched
+        if touched:
+            self._guest_touched = []
         hits = self._watching.take_hits()
         if hits:
             return self._on_watch_hits(hits)
-        if stepping and mark is Mark.DEBUG_WRITE:
+        if mark is not None and mark is Mark.DEBUG_WRITE and stepping:
             self._guest.refresh()
         raised = self._events.take_exception()
         if raised is not None:
@@ -263,9 +263,11 @@ class EmulatorBackend(GuestState):
         if self._guest_reached:
             points, self._guest_reached = self._guest_reached, []
             return self._guest.reached(points)
-        if mark in _DEBUG_MARKS:
-            return self._guest.enabled() if stepping else self._on_debug_mark()
-        return self._halt() if mark is Mark.HALT else None
+        if mark is None:
+            return None
+        if mark is Mark.HALT:
+            return self._halt()
+        return self._guest.enabled() if stepping else self._on_debug_mark()
 
     def _halt(self) -> Stop:
         return Stop(StopKind.HALT, self.pc(), Signal.STOP, "the guest halted its processor")

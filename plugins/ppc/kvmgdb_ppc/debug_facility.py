@@ -31,7 +31,13 @@ Load = Callable[[int, int], bytes]
 class DebugFacility:
     """That of one engine, whose SPRs are ``sprs``."""
 
-    def __init__(self, variant: str, engine: Engine, sprs: ctypes.Array[ctypes.c_uint32]) -> None:
+    def __init__(
+        self,
+        variant: str,
+        engine: Engine,
+        sprs: ctypes.Array[ctypes.c_uint32],
+        on_alert: Callable[[bool], None],
+    ) -> None:
         self._variant = variant
         self._numbers = SPRS[variant]
         self._names = registers(variant)
@@ -39,8 +45,7 @@ class DebugFacility:
         self._sprs = sprs
         self._steps = 0
         self.status = StatusRegister(self._numbers["dbsr"])
-        self.alert = False
-        """Whether something is recorded that may become an interrupt, or a return is an event."""
+        self._on_alert = on_alert
 
     @property
     def values(self) -> dict[str, int]:
@@ -75,8 +80,9 @@ class DebugFacility:
             self._engine.ctl_flush_tb()
 
     def _see_alert(self) -> None:
+        """Tell whether something is recorded that may become an interrupt, or a return is an event."""
         control = self._sprs[self._numbers["dbcr0"]]
-        self.alert = bool(self.status.value & debug_booke.EVENTS or control & debug_booke.RET)
+        self._on_alert(bool(self.status.value & debug_booke.EVENTS or control & debug_booke.RET))
 
     def raised(self) -> None:
         """The engine has recorded an event of its own."""

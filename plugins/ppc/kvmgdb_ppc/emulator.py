@@ -77,6 +77,7 @@ class PpcEmulator:
         numbers = frozenset(self._sprs[name] for name in self.debug_registers)
         self._debug_instructions = debug.DebugInstructions(numbers, is_booke=variant in BOOKE)
         self._facility: DebugFacility | None = None
+        self.alert = False
         self._set_by_faults = [self._sprs[name] for name in SET_BY_FAULTS if name in self._sprs]
         self._spr_array: ctypes.Array[ctypes.c_uint32] = (ctypes.c_uint32 * 1024)()  # until it is found
         self._access: SprAccess
@@ -113,16 +114,14 @@ class PpcEmulator:
         self._pc = find_pc(engine, self._spr_array)
         self._tlb = EngineTlb(self._spr_array) if self._variant == "440" else None
         if self._variant in BOOKE:
-            self._facility = DebugFacility(self._variant, engine, self._spr_array)
+            self._facility = DebugFacility(self._variant, engine, self._spr_array, self._set_alert)
         for number in DIRECT.values():
             engine.reg_write(number, 0)
         engine.reg_write(uc.UC_PPC_REG_PC, start.entry)
         engine.ctl_set_tlb_mode(un.UC_TLB_CPU)
 
-    @property
-    def alert(self) -> bool:
-        """Whether a debug event is recorded, or ``rfi`` is one."""
-        return self._facility is not None and self._facility.alert
+    def _set_alert(self, alert: bool) -> None:
+        self.alert = alert  # an attribute: it is asked for at every step
 
     def before(self, engine: Engine, read: Read) -> GuestException | None:
         """A return from an interrupt, where DBCR0[RET] makes it a debug event."""
