@@ -76,11 +76,17 @@ def _neighbour(raw: RawExit) -> Judged:
     reason = exit_reason(raw.reason)
     order = raw.byteorder or "little"
     form, notes = reason.form, raw.notes
-    if form is None:
-        sentence = reason.tell({}, order)
+    if form is None or (raw.payload is None and not raw.fields):
+        sentence = (
+            reason.tell({}, order) if form is None else f"{reason.name}; its fields are not in the input"
+        )
         return Judged(raw, reason, Verdict(Event.UNKNOWN, Owner.UNKNOWN, sentence), raw.arch, notes=notes)
     if raw.payload is None:
-        payload = form.pack(_members(form, raw.fields, order), order)
+        members = _members(form, raw.fields, order)
+        payload = form.pack(members, order)
+        missing = [field.name for field in form.fields if field.name not in members]
+        if missing:
+            notes = (*notes, f"not in the input, taken as 0: {', '.join(missing)}")
     else:
         payload = raw.payload[: form.size]
     if len(payload) < form.size:

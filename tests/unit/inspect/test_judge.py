@@ -152,6 +152,16 @@ class TestNeighbours:
 
         assert "4 byte(s) at guest-physical 0x1000" in found.verdict.sentence
 
+    def test_fields_that_are_not_there_are_named(self, judged: Judge) -> None:
+        found = judged("exit_reason=6 phys_addr=0x1000 len=4 is_write=1")
+
+        assert found.notes == ("not in the input, taken as 0: data",)
+
+    def test_the_name_alone_is_no_dead_end(self, judged: Judge) -> None:
+        found = judged("exit_reason=KVM_EXIT_IO")
+
+        assert found.verdict.sentence == "KVM_EXIT_IO; its fields are not in the input"
+
     @pytest.mark.parametrize(
         "data", ["{0x1, 0x2, 0x3, 0x4, 0x0, 0x0, 0x0, 0x0}", '"\\001\\002\\003\\004\\000\\000\\000"']
     )
