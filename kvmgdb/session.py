@@ -184,10 +184,16 @@ class Session:
         self._note_trap(stop)
         self.console_flush()
         self.move(Trigger.GUEST_EXIT if stop.kind is StopKind.EXIT else Trigger.STOP)
-        for point in self.points.at(stop.pc) if stop.kind is StopKind.BREAKPOINT else ():
+        for point in self._hit(stop):
             point.hits += 1
         self.record(stop, TO_THE_DEBUGGER)
         return self.stop_reply()
+
+    def _hit(self, stop: Stop) -> list[Breakpoint]:
+        """The debugger's breakpoints that a stop is for."""
+        if stop.kind is StopKind.WATCHPOINT and stop.breakpoint is not None and stop.address is not None:
+            return self.points.watching(stop.breakpoint, stop.address)
+        return self.points.at(stop.pc) if stop.kind is StopKind.BREAKPOINT else []
 
     def record(self, stop: Stop, verdict: str) -> None:
         """Write a line of ``monitor exits``; plain steps are left out, being what was asked for."""
@@ -237,7 +243,7 @@ class Session:
 
     def disarm(self, point: Breakpoint) -> None:
         """Take it out."""
-        self.points.remove(point)
+        self.points.take_out(point)
         if self.points.sharing(point):
             self._insert(point)
         else:
@@ -250,6 +256,7 @@ class Session:
         for point in list(self.points):
             if not (keep_persistent and point.persist and point.commands):
                 self.disarm(point)
+        self.points.forget_taken_out()
 
     def take_out_traps(self) -> int:
         """Put back what was under the traps of a gdb that is gone and cannot do it; how many there were.
