@@ -111,12 +111,16 @@ def _in_order(points: Iterable[Breakpoint]) -> list[Breakpoint]:
 
 def _point(point: Breakpoint) -> str:
     return (
-        f"{point.address:#018x}  {point.kind.label:<21}  {point.hits} hits"
-        + (f", {point.passed} times its condition was false" if point.conditions else "")
+        f"{point.address:#018x}  {point.kind.label:<21}  {_count(point.hits, 'hit')}"
+        + (f", {_count(point.passed, 'time')} its condition was false" if point.conditions else "")
         + (f", an expression failed: {point.problem}" if point.problem else "")
         + (f", {point.length} bytes" if point.kind.is_watch else "")
         + (f", set as {point.armed_as.label}" if point.armed_as is not point.kind else "")
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 _SWITCH = {"on": True, "off": False}

@@ -102,7 +102,7 @@ def test_breakpoints() -> None:
 
     assert monitor(session, "breakpoints").splitlines() == [
         "0x0000000000008000  write watchpoint       0 hits, 8 bytes",
-        f"{where:#018x}  software breakpoint    1 hits, set as hardware breakpoint",
+        f"{where:#018x}  software breakpoint    1 hit, set as hardware breakpoint",
     ]
 
 
@@ -121,7 +121,7 @@ def test_breakpoints_are_told_of_while_gdb_has_taken_them_out() -> None:
     assert monitor(session, "breakpoints").splitlines() == [
         "no breakpoints are set (gdb takes them out while the guest stands still); when it ran last:",
         f"{where:#018x}  software breakpoint    2 hits",
-        f"{watched:#018x}  write watchpoint       1 hits, 4 bytes",
+        f"{watched:#018x}  write watchpoint       1 hit, 4 bytes",
     ]
     assert "breakpoints: 0, and 2 more when the guest ran last" in monitor(session, "info").splitlines()
     ask(session, b"vCont;s")
