@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.monitor import MonitorCommand
 from kvmgdb.arch.stops import GuestException, Signal, Stop, StopKind
+from kvmgdb.arch.trace import TO_THE_DEBUGGER, TO_THE_GUEST
 from kvmgdb.breakpoints import Breakpoint, BreakpointTable
 from kvmgdb.errors import RspError
 from kvmgdb.guest import Guest
@@ -24,10 +25,6 @@ EXITS_KEPT = 200
 
 THREAD = 1
 """The one processor's thread id (0 and -1 have meanings of their own in the protocol)."""
-
-
-TO_THE_DEBUGGER, TO_THE_GUEST = "to the debugger", "to the guest"
-"""The two ends an exit can have, as ``monitor exits`` and the trace say it."""
 
 
 @dataclass(frozen=True, slots=True)
