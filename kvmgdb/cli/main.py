@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,8 @@ from kvmgdb.cli.lab import lab_app
 from kvmgdb.cli.log import WITHOUT_PREFIX, configure, says
 from kvmgdb.errors import ConfigError, KvmgdbError, UsageError
 from kvmgdb.version import __version__
+
+_EVERYWHERE = re.compile(r"-[vq]+|--verbose|--quiet|--log-file=.*")
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -73,12 +76,35 @@ def options(
     configure(verbose, quiet, log_file)
 
 
+def options_first(words: list[str]) -> list[str]:
+    """The options that every command has, brought to where they are read: users say ``kvmgdb serve -v``."""
+    own: list[str] = []
+    rest: list[str] = []
+    remaining = iter(words)
+    for word in remaining:
+        if word == "--":
+            return [*own, *rest, word, *remaining]
+        if _EVERYWHERE.fullmatch(word):
+            own.append(word)
+        elif word == "--log-file":
+            file = next(remaining, None)
+            if file is None:
+                return [*own, word]  # which is an error: its file is missing
+            own += [word, file]
+        else:
+            rest.append(word)
+    return [*own, *rest]
+
+
 def main() -> None:
     """Run the command line; the entry point of the distribution."""
     _open_what_is_closed()
     configure()
     try:
-        complete.for_bash(app) if os.environ.get(complete.VARIABLE) == "complete_bash" else app()
+        if os.environ.get(complete.VARIABLE) == "complete_bash":
+            complete.for_bash(app)
+        else:
+            app(options_first(sys.argv[1:]))
     except ConfigError as problem:
         log.error("%s", problem, extra=WITHOUT_PREFIX)
         sys.exit(EXIT_USAGE)
