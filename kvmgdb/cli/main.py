@@ -104,6 +104,7 @@ def main() -> None:
         if os.environ.get(complete.VARIABLE) == "complete_bash":
             complete.for_bash(app)
         else:
+            complete.complete_zsh_script()
             app(options_first(sys.argv[1:]))
     except ConfigError as problem:
         log.error("%s", problem, extra=WITHOUT_PREFIX)
