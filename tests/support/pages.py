@@ -14,6 +14,7 @@ from tests.support.terminal import Terminal, on_terminal
 ROOT = Path(__file__).parents[2]
 PROMPT = "(gdb) "
 SERVE = "$ kvmgdb serve "
+STARTS = f"{SERVE}--gdb"
 
 
 def blocks(page: str, kind: str) -> list[list[str]]:
@@ -40,6 +41,26 @@ def commands(lines: list[str], prompt: str = PROMPT) -> list[tuple[str, list[str
     return found
 
 
+def sessions(page: str) -> list[list[str]]:
+    """The lines of each session with ``serve --gdb``, with those of the blocks that go on with it."""
+    found: list[list[str]] = []
+    for block in blocks(page, "text"):
+        if block[0].startswith(STARTS):
+            found.append(block)
+        elif found and block[0].startswith(PROMPT) and "target remote" not in block[0]:
+            found[-1] += block
+    return found
+
+
+def is_told(shown: list[str], told: list[str]) -> bool:
+    """Whether a page's lines say what is shown, and nothing else."""
+    parts = [
+        r"(?:.*\n)*" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\n"
+        for line in words(told)
+    ]
+    return bool(re.fullmatch("".join(parts), "".join(f"{line}\n" for line in words(shown))))
+
+
 def words(lines: list[str]) -> list[str]:
     """Lines with one blank between words, and without those that have none."""
     return [" ".join(line.split()) for line in lines if line.strip()]
@@ -55,9 +76,9 @@ def gdb_session(line: str, home: Path) -> Iterator[Terminal]:
 
 
 def say(terminal: Terminal, command: str) -> list[str]:
-    """Give gdb a command; the words of what is shown up to its next prompt, console and all."""
+    """Give gdb a command; the lines that are shown up to its next prompt, the guest's console among them."""
     if command:
         terminal.type(f"{command}\n")
         terminal.wait_for("\n")  # its echo
-    shown = terminal.wait_for(PROMPT)
-    return words(shown.removesuffix(PROMPT).splitlines())
+    shown = terminal.wait_for(PROMPT).removesuffix(PROMPT)
+    return [line.rstrip() for line in shown.expandtabs().splitlines()]
