@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 app = typer.Typer(
     name="kvmgdb",
     help="A GDB server for virtual-machine guests.",
+    epilog="To begin with: kvmgdb serve --gdb",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -40,11 +41,11 @@ app = typer.Typer(
     },
 )
 app.command("serve")(serve.serve)
-app.command("inspect-exit")(inspect_exit)
+app.command("inspect-exit", short_help="Say what a debug exit of KVM means, and whose it is.")(inspect_exit)
 app.command("plugins")(plugins.plugins)
-app.command("doctor")(doctor.doctor)
+app.command("doctor", short_help="Say what this host can do.")(doctor.doctor)
 app.add_typer(config_app, name="config")
-app.add_typer(lab_app, name="lab")
+app.add_typer(lab_app, name="lab", short_help="Many guests from one file, served or tried by scripts.")
 
 
 def _version(wanted: bool) -> None:
