@@ -38,13 +38,14 @@ def test_a_session_shows_what_the_page_shows(page: str, session: list[str], tmp_
                 assert pages.is_told(shown, told), f"{page}, {command!r}:\n" + "\n".join(shown)
 
 
-@pytest.mark.parametrize("page", TUTORIALS)
-def test_a_tutorials_guest_prints_what_the_page_shows(page: str) -> None:
-    [block] = [lines for lines in pages.blocks(page, "console") if lines[0].startswith(pages.SERVE)]
-    image, *_ = [word for word in pages.arguments(block[0]) if word.startswith("docs/")]
-    with serving("--run", "--image", str(pages.ROOT / image)) as server:
-        for line in block[2:]:
-            server.wait_for_error_text(line)
+@pytest.mark.parametrize("page", ["README.md", *TUTORIALS])
+def test_a_guest_prints_what_the_page_shows(page: str) -> None:
+    [block] = [lines for lines in pages.blocks(page, "console") if lines[0].endswith(" --run")]
+    arguments = pages.arguments(block[0])
+    image = arguments.index("--image") + 1
+    arguments[image] = str(pages.ROOT / arguments[image])
+    with serving(*arguments) as server:
+        assert "\n".join(block[2:]) in server.wait_for_error_text(block[-1])
 
 
 def test_monitor_help_is_as_the_readme_has_it(tmp_path: Path) -> None:
