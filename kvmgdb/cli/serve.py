@@ -19,11 +19,7 @@ def serve(
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config",
-            "-c",
-            metavar="FILE",
-            help="A file that describes the guest; flags override it.",
-            autocompletion=file_names,
+            "--config", "-c", metavar="FILE", help="A lab file; flags override it.", autocompletion=file_names
         ),
     ] = None,
     arch: Annotated[
@@ -61,7 +57,7 @@ def serve(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any key of that file, as in policy.watchpoints=refuse.",
+            help="Any key of the lab file, as in policy.watchpoints=refuse.",
             autocompletion=settings,
         ),
     ] = None,
