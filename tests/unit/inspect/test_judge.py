@@ -185,6 +185,27 @@ class TestTrace:
         assert (found.verdict.event, found.verdict.owner) == (Event.STEP, Owner.OURS)
         assert found.raw.trace == record
 
+    @pytest.mark.parametrize(
+        ("event", "verdict", "expected"),
+        [
+            ("breakpoint", "to the debugger", ("breakpoint", Owner.OURS)),
+            ("watchpoint", "to the debugger", ("watchpoint", Owner.OURS)),
+            ("step", "to the debugger", ("step", Owner.OURS)),
+            ("exception", "to the guest", ("exception", Owner.NOT_OURS)),
+            ("exception", "to the debugger", ("exception", Owner.UNKNOWN)),  # it has no handler
+            ("halt", "to the debugger", ("halt", Owner.UNKNOWN)),
+        ],
+    )
+    def test_what_serve_writes_is_counted_by_its_own_words(
+        self, judged: Judge, event: str, verdict: str, expected: tuple[str, Owner]
+    ) -> None:
+        record = TraceRecord(1, 0.5, "x86:64", event, 0x1000, verdict=verdict, why="because")
+
+        found = judged(record.to_json())
+
+        assert (found.label, found.verdict.owner) == expected
+        assert found.verdict.sentence == f"{verdict}: because"
+
     def test_a_record_without_one_says_what_it_says(self, judged: Judge) -> None:
         record = TraceRecord(2, 0.5, "ppc:440", "stop", 0x1000, verdict="step", why="gdb asked for it")
 
