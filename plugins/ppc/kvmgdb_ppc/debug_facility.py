@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from unicorn import ppc_const as uc
 
 from kvmgdb.arch.emulator import Engine, GuestPoint
+from kvmgdb.arch.stops import GuestException
 from kvmgdb_ppc import debug_booke, instructions
 from kvmgdb_ppc.accesses import access
 from kvmgdb_ppc.debug import StatusRegister, registers
 from kvmgdb_ppc.delivery import MSR_DE, MSR_PR
+from kvmgdb_ppc.exceptions import DEBUG
 from kvmgdb_ppc.sprs import SPRS
 
 _RANGES_NEED_DE = frozenset({"440"})
@@ -46,6 +48,7 @@ class DebugFacility:
         self._steps = 0
         self.status = StatusRegister(self._numbers["dbsr"])
         self._on_alert = on_alert
+        on_alert(False)
 
     @property
     def values(self) -> dict[str, int]:
@@ -128,6 +131,21 @@ class DebugFacility:
             events &= ~debug_booke.range_events(self.values)
         return bool(events) and self.record(events)
 
-    def wants(self, event: int) -> bool:
-        """Whether an event that is no address compare is enabled."""
+    def returns(self, word: int) -> bool:
+        """Whether the instruction is a return that DBCR0[RET] makes an event: recorded; whether that is an
+        interrupt, in place of the return.
+        """
+        return self._wants(debug_booke.RET) and instructions.is_rfi(word) and self.record(debug_booke.RET)
+
+    def event_of(self, exception: GuestException) -> int:
+        """The debug event that an interrupt is: of a trap instruction, which is a program interrupt all the
+        same where debug interrupts are off, or of any interrupt that is not critical itself.
+        """
+        if exception.vector == DEBUG:
+            return 0
+        if exception.trap and self._wants(debug_booke.TRAP):
+            return debug_booke.TRAP
+        return debug_booke.IRPT if self._wants(debug_booke.IRPT) else 0
+
+    def _wants(self, event: int) -> bool:
         return bool(self._sprs[self._numbers["dbcr0"]] & event)

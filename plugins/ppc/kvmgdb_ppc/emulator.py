@@ -125,10 +125,8 @@ class PpcEmulator:
 
     def before(self, engine: Engine, read: Read) -> GuestException | None:
         """A return from an interrupt, where DBCR0[RET] makes it a debug event."""
-        facility, pc = self._facility, self.resume_pc(engine)
-        if facility is None or not facility.wants(debug_booke.RET):
-            return None
-        if not instructions.is_rfi(self._word(engine, pc, read)) or not facility.record(debug_booke.RET):
+        pc = self.resume_pc(engine)
+        if self._facility is None or not self._facility.returns(self._word(engine, pc, read)):
             return None
         return exceptions.make_debug(exceptions.DEBUG, pc)
 
@@ -231,8 +229,9 @@ class PpcEmulator:
     def deliver(self, engine: Engine, exception: GuestException, read: Read) -> Obstacle | None:
         """Through SRR0/1 or CSRR0/1 and the core's vectors."""
         msr = engine.reg_read(uc.UC_PPC_REG_MSR)
-        event = self._event(exception)
-        if event == debug_booke.TRAP and self._facility is not None and self._facility.takes_now():
+        facility = self._facility
+        event = facility.event_of(exception) if facility is not None else 0
+        if event == debug_booke.TRAP and facility is not None and facility.takes_now():
             exception = exceptions.make_debug(exceptions.DEBUG, exception.pc)
         cause, detail = exceptions.cause(exception), self._detail(engine, exception, msr)
         entry = delivery.entry(self._variant, exception.vector, cause, msr, exception.return_pc, detail)
@@ -248,20 +247,9 @@ class PpcEmulator:
         for name, value in entry.sprs.items():
             self._access.write(self._sprs[name], value)
         engine.reg_write(uc.UC_PPC_REG_PC, vector)
-        if event and self._facility is not None:
-            self._facility.record(event, msr)
+        if event and facility is not None:
+            facility.record(event, msr)
         return None
-
-    def _event(self, exception: GuestException) -> int:
-        """The debug event that an interrupt is: of a trap instruction, which is a program interrupt all the
-        same where debug interrupts are off, or of any interrupt that is not critical itself.
-        """
-        facility = self._facility
-        if facility is None or exception.vector == exceptions.DEBUG:
-            return 0
-        if exception.trap and facility.wants(debug_booke.TRAP):
-            return debug_booke.TRAP
-        return debug_booke.IRPT if facility.wants(debug_booke.IRPT) else 0
 
     def _detail(self, engine: Engine, exception: GuestException, msr: int) -> int:
         """What a classic core's SRR1 says of a failed translation."""

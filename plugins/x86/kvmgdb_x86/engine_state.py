@@ -124,6 +124,11 @@ class EngineState:
         return Segment(*struct.unpack_from("<I4xQII", self._segments, offset))
 
     @property
+    def cpl(self) -> int:
+        """The privilege level."""
+        return self.segment("ss").flags >> 13 & 3
+
+    @property
     def rip(self) -> int:
         """RIP; it is asked for several times a step, and a call of the engine's takes ten times as long."""
         return self._rip.value

@@ -167,6 +167,14 @@ class TestPorts:
         at = start(tables, self.ARM, OUT + load_dr(7, 0x400) + OUT)
         assert list(debug_exceptions(tables)) == [(at + 1, 1)]
 
+    def test_a_reset_forgets_them(self, tables: Tables) -> None:
+        start(tables, self.ARM, OUT)
+        assert tables.next_handler() == DB
+        tables.machine.backend.reset()
+        again = Tables(tables.machine)
+        start(again, ENABLE_IO + set_up(), OUT + READ_DR6)
+        assert list(debug_exceptions(again)) == []
+
     def test_in_code_that_has_been_executed_before(self, tables: Tables) -> None:
         """A loop: OUT; arm; OUT."""
         loop = OUT + ENABLE_IO + arm(0, PORT, control(0, PORTS)) + b"\xff\xc9"  # dec ecx
