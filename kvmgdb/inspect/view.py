@@ -70,8 +70,9 @@ def place_of(judged: Judged, image: Image | None) -> Place | None:
 
 
 def title(judged: Judged) -> str:
-    """Name the exit: ``KVM_EXIT_DEBUG, x86:64``."""
-    names = [judged.reason.name]
+    """Name the exit: ``KVM_EXIT_DEBUG, x86:64``; a trace need not say which one of KVM's it was."""
+    is_told = judged.raw.trace is not None and judged.raw.payload is None
+    names = ["a recorded exit" if is_told else judged.reason.name]
     if judged.arch:
         names.append(judged.arch)
     if judged.byteorder == "big" and judged.form is not None:

@@ -52,6 +52,10 @@ class TestText:
             in inspect("address=0x10 status=0").out
         )
 
+    def test_a_record_without_a_payload_is_no_exit_of_kvms(self, inspect: Inspect) -> None:
+        trace = {"kvmgdb_trace": 1, "seq": 1, "time": 0, "arch": "x86:64", "event": "exit", "why": "done"}
+        assert inspect(json.dumps(trace)).out.startswith("input:1: a recorded exit, x86:64\n")
+
 
 class TestPicture:
     def test_bits_are_boxes_with_names(self, judged: Callable[..., object]) -> None:
