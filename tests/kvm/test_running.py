@@ -15,6 +15,7 @@ from kvmgdb.backends.kvm.backend import KvmBackend
 from kvmgdb_x86 import modes
 from tests.kvm.conftest import ENTRY, StartGuest, set_handler
 from tests.support.machines import Machine
+from tests.support.work import work_of
 
 HLT, NOP = b"\xf4", b"\x90"
 NOWHERE = 0xC000_0000
@@ -361,3 +362,26 @@ def test_a_step_that_is_told_of_twice_is_not_the_guests(start: StartGuest) -> No
     _repeat_exits(machine, 1)
     stop = machine.run()
     assert (stop.kind, stop.pc) == (StopKind.HALT, ENTRY + 7)
+
+
+@pytest.mark.parametrize("variant", ["64", "16"])
+def test_going_on_from_a_breakpoint_is_as_much_work_with_many_set(start: StartGuest, variant: str) -> None:
+    """What gdb does for it: step off it, set it again, go on to it, take it out."""
+    loop, spare = ENTRY + 1, ENTRY + 0x10
+    machine = start(variant, NOP * 3 + b"\xeb\xfc" + NOP * 0x1000)
+    backend = machine.backend
+
+    def cycle() -> None:
+        backend.step()
+        backend.insert(BreakpointKind.SOFTWARE, loop, 1)
+        assert machine.run().pc == loop
+        backend.remove(BreakpointKind.SOFTWARE, loop, 1)
+
+    def work(count: int) -> int:
+        for index in range(count):
+            backend.insert(BreakpointKind.SOFTWARE, spare + index, 1)
+        cycle()
+        return min(work_of(cycle) for _ in range(3))
+
+    few = work(20)
+    assert work(2000) < few + 100

@@ -66,7 +66,7 @@ class KvmBackend:
             lambda address, length: self._view.places(address, length), self._memory.read
         )
         self._tests = HitTests()
-        self._trapped: set[tuple[BreakpointKind, int]] = set()
+        self._trapped: dict[int, set[BreakpointKind]] = {}
         self._start()
 
     # -- life ----------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ class KvmBackend:
 
     def reset(self) -> None:
         """Put the guest back to its start: a new machine, since nobody knows all of the old one's state."""
-        breakpoints = self._patches.addresses
+        breakpoints = list(self._patches.addresses)
         self._end()
         self._memory.clear()
         self._patches.clear()
@@ -184,11 +184,13 @@ class KvmBackend:
     def _trap(self, kind: BreakpointKind, address: int) -> None:
         [(physical, _)] = self._view.places(address, 1)
         self._patches.insert(address, physical)
-        self._trapped.add((kind, address))
+        self._trapped.setdefault(address, set()).add(kind)
 
     def _untrap(self, kind: BreakpointKind, address: int) -> None:
-        self._trapped.discard((kind, address))
-        if not any(where == address for _, where in self._trapped):
+        here = self._trapped.get(address, set())
+        here.discard(kind)
+        if not here:
+            self._trapped.pop(address, None)
             self._patches.remove(address)
 
     def _displace(self, address: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb.backends.base import HitTest
@@ -29,8 +31,17 @@ class HitTests:
 
     def drop(self, kind: BreakpointKind, address: int, length: int) -> None:
         """It is no longer set."""
-        self._watches.pop((kind, address, length), None)
-        self._code.get(address, {}).pop(kind, None)
+        if kind.is_watch:
+            self._watches.pop((kind, address, length), None)
+            return
+        here = self._code.get(address, {})
+        here.pop(kind, None)
+        if not here:
+            self._code.pop(address, None)
+
+    def kinds_at(self, address: int) -> Iterable[BreakpointKind]:
+        """The code breakpoints set at ``address``."""
+        return self._code.get(address, ())
 
     def wants(self, stop: Stop) -> bool:
         """Ask every test there is for a hit; a stop that is none is always wanted."""

@@ -6,7 +6,7 @@ one has the last word: what it wrote is what is read, and nothing is put back ov
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
 from kvmgdb.arch.kvm import KvmTrap
@@ -37,7 +37,6 @@ class Patches:
         self._physical: dict[int, int] = {}
         self._patches: dict[int, _Patch] = {}
         self._pages: dict[int, set[int]] = {}
-        self._addresses: frozenset[int] | None = None
 
     def __contains__(self, virtual: int) -> bool:
         return virtual in self._physical
@@ -46,11 +45,9 @@ class Patches:
         return bool(self._physical)
 
     @property
-    def addresses(self) -> frozenset[int]:
-        """The virtual addresses of all of them."""
-        if self._addresses is None:
-            self._addresses = frozenset(self._physical)
-        return self._addresses
+    def addresses(self) -> Set[int]:
+        """The virtual addresses of all of them; a view, which is as they are."""
+        return self._physical.keys()
 
     def is_patched(self, physical: int) -> bool:
         """Whether a trap of ours stands at a physical address."""
@@ -60,7 +57,7 @@ class Patches:
         """Put a trap at ``physical``, where ``virtual`` leads now."""
         if virtual in self._physical:
             return
-        self._physical[virtual], self._addresses = physical, None
+        self._physical[virtual] = physical
         patch = self._patches.get(physical)
         if patch is not None:
             patch.users += 1
@@ -75,7 +72,6 @@ class Patches:
         physical = self._physical.pop(virtual, None)
         if physical is None:
             return
-        self._addresses = None
         patch = self._patches[physical]
         patch.users -= 1
         if patch.users:
@@ -138,12 +134,14 @@ class Patches:
         return self._memory.read(physical, len(patch.written)) == patch.written
 
     def _in(self, physical: int, length: int) -> Iterator[tuple[int, _Patch]]:
-        """Those that share a byte with a range."""
-        first = physical - len(self.trap.code) + 1
-        for page in range(first // PAGE, (physical + length - 1) // PAGE + 1):
-            for place in self._pages.get(page, ()):
-                if first <= place < physical + length:
-                    yield place, self._patches[place]
+        """Those that share a byte with a range; what it costs goes by the shorter of range and list."""
+        first, end = physical - len(self.trap.code) + 1, physical + length
+        for page in range(first // PAGE, (end - 1) // PAGE + 1):
+            here = self._pages.get(page)
+            if here:
+                wanted = range(max(first, page * PAGE), min(end, (page + 1) * PAGE))
+                few = here if len(here) < len(wanted) else wanted
+                yield from [(at, self._patches[at]) for at in few if at in here and at in wanted]
 
 
 def _overlay(target: bytearray, start: int, place: int, data: bytes) -> None:
