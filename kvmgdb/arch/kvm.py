@@ -33,8 +33,10 @@ class StateBlock:
     answer: int = 0
     """What both calls return where all went well; KVM_GET_MSRS and KVM_SET_MSRS count registers."""
     sync: int = 0
-    """Its bit of KVM_CAP_SYNC_REGS: the block that every exit leaves in the shared page, where the host
-    does that.  0: it is fetched when it is needed."""
+    """Its bit of KVM_CAP_SYNC_REGS: a block that an exit can leave in the shared page, where the host does
+    that.  0: it is always fetched when it is needed."""
+    sync_offset: int = 0
+    """Where it is in ``struct kvm_sync_regs``."""
 
 
 class VcpuState(Protocol):
@@ -221,7 +223,8 @@ class KvmPort(Protocol):
     halt: int | None
     """The byte that is the instruction that halts; None where there is none."""
     integers: str
-    """The block that an instruction's undoing restores: general registers and program counter."""
+    """The block that an instruction's undoing restores: general registers and program counter.  Every exit
+    leaves it in the shared page; what else can be left there is so only where it will be asked for."""
     trials: tuple[Trial, ...]
 
     def set_up_machine(self, machine: KvmMachine) -> None:

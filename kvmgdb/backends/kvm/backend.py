@@ -36,6 +36,7 @@ class KvmBackend:
 
     name = "kvm"
     breakpoint_kinds = frozenset(BreakpointKind)
+    may_wait = True  # for an interrupt, or in an exception's handler that a step runs whole
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class KvmBackend:
         self._host = host
         self._images = images
         self._console = console
-        self._irqchip = self.may_wait = irqchip
+        self._irqchip = irqchip
         self.hand_back: HandBack = lambda _: True
         self.on_delivered: OnDelivered = lambda _: None
         self._memory = PhysicalMemory((Region(0, memory_size, "ram"), *port.regions))
@@ -92,8 +93,9 @@ class KvmBackend:
             self._hardware,
         )
         exits = Exits(processor, self._console, self._offer)
-        self._runner = Runner(processor, exits, self._comparing, self._waker.take_signal)
+        self._runner = Runner(processor, exits, self._comparing, self._waker.woken)
         self._shown: int | None = None
+        self._to_pass: int | None = None
         for address, data in self._images.segments:
             self._memory.write(address, data)
         start = StartState(self._images.entry, self._arch.id.variant)
@@ -243,16 +245,18 @@ class KvmBackend:
         return self._run(True, within)
 
     def _run(self, fresh: bool, within: range | None) -> Stop | None:
-        runner, woken = self._runner, self._waker.woken
+        runner = self._runner
         if within is not None:
-            return runner.run_by_steps(woken, self._is_breakpoint, within)
-        if fresh and self._is_breakpoint(self._view.pc()):
+            return runner.run_by_steps(self._is_breakpoint, within)
+        pc = self._view.pc()
+        if (fresh or pc == self._to_pass) and self._is_breakpoint(pc):
             stop = runner.step(into_handler=False)
-            if stop is not None:
+            self._to_pass = pc if runner.cut_short else None
+            if stop is not None or runner.cut_short:
                 return stop
         if self._comparing or runner.traps_are_silent:
-            return runner.run_by_steps(woken, self._is_breakpoint, None)
-        return runner.run(woken)
+            return runner.run_by_steps(self._is_breakpoint, None)
+        return runner.run()
 
     def _pass_what_was_shown(self) -> None:
         """Let the instruction run at which the debugger was shown a breakpoint of the guest's own."""

@@ -24,6 +24,8 @@ class View:
         self._pc_register = pc_register
         self._pages: dict[int, Extent | None] = {}
         self._pc: int | None = None
+        self._code_at = -1
+        self._code: tuple[int, memoryview] | None = None
 
     def moved(self, pc: int | None = None) -> None:
         """The guest has run, to ``pc`` where that is known: forget what was looked up."""
@@ -60,6 +62,7 @@ class View:
             raise RspError(f"register {name} cannot be written on KVM")
         register.write(self._state.get(register.block), value, self.read_physical)
         self.moved()
+        self.forget_code()
         try:
             self._state.put(register.block)
         except RspError as problem:
@@ -82,9 +85,27 @@ class View:
         return None if found is None else found.physical
 
     def code_page(self, address: int) -> memoryview | None:
-        """The page that virtual ``address`` is in, as the guest executes it now: with our traps."""
-        physical = self.physical(address & ~(PAGE - 1))
-        return None if physical is None else self._memory.page(physical)
+        """The page that virtual ``address`` is in, as the guest executes it now: with our traps.  It is
+        looked up once, until somebody has the last one forgotten.
+        """
+        first = address & ~(PAGE - 1)
+        if first != self._code_at:
+            physical = self.physical(first)
+            page = None if physical is None else self._memory.page(physical)
+            self._code = None if physical is None or page is None else (physical, page)
+            self._code_at = first
+        return None if self._code is None else self._code[1]
+
+    def code_byte(self, address: int) -> int | None:
+        """The byte of that page at ``address``, without our traps."""
+        page, offset = self.code_page(address), address & (PAGE - 1)
+        if page is None or self._code is None:
+            return None
+        return self.read_physical(self._code[0] + offset, 1)[0] if address in self._patches else page[offset]
+
+    def forget_code(self) -> None:
+        """The page of code may be another by now: more has happened than plain steps."""
+        self._code_at = -1
 
     def read_physical(self, address: int, length: int) -> bytes:
         """Guest-physical memory, without our traps."""
@@ -94,6 +115,7 @@ class View:
         """Write guest-physical memory, under our traps."""
         self._patches.write(address, data)
         self._pages.clear()
+        self.forget_code()
 
     def clear_bits(self, address: int, bits: int) -> None:
         """Clear bits of one byte of guest-virtual memory, if it is there."""

@@ -59,8 +59,8 @@ class Waker:
             self._epoll.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
 
     def woken(self) -> bool:
-        """Whether the descriptor has become readable.  Where it was a signal of the process instead, which
-        Python has seen to by now, KVM_RUN may be entered again.
+        """Whether the descriptor has become readable; KVM_RUN is not entered any more then.  Where it was a
+        signal of the process instead, which Python has seen to by now, it may be.
         """
         if not self._sent:
             return self._fired
@@ -69,12 +69,6 @@ class Waker:
                 self._swallow()
             return self._fired
 
-    def take_signal(self) -> None:
-        """Let KVM_RUN be entered once more, be it for a wake-up or not; :meth:`woken` still tells of it."""
-        with self._lock:
-            if self._sent:
-                self._swallow()
-
     def _swallow(self) -> None:
         self._sent = False
         signal.sigtimedwait({WAKE_SIGNAL}, 0)
@@ -82,7 +76,7 @@ class Waker:
     def disarm(self) -> None:
         """The run is over; a signal still on its way is swallowed."""
         with self._lock:
-            self._armed = False
+            self._armed = self._fired = False
             fd, self._watched = self._watched, None
         if fd is not None:
             with contextlib.suppress(OSError):

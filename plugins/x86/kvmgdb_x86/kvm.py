@@ -43,9 +43,9 @@ from kvmgdb_x86.kvm_registers import (
     XSAVE,
     load_descriptor,
 )
-from kvmgdb_x86.linear import LinearMemory
 from kvmgdb_x86.ports import outputs, read_port
 from kvmgdb_x86.segments import Descriptor
+from kvmgdb_x86.walks import Walks
 
 IDENTITY_MAP_ADDRESS, TSS_ADDRESS = 0xFFFB_C000, 0xFFFB_D000
 """A page, and three, that Intel hosts without unrestricted guests need; where no RAM and no table is."""
@@ -82,6 +82,7 @@ class X86Kvm:
         self._return_after = True
         self._general_detect = False
         self._events = 0
+        self._walks = Walks()
 
     # -- starting ------------------------------------------------------------------------------------
 
@@ -152,8 +153,10 @@ class X86Kvm:
     def translate(self, state: VcpuState, address: int, read: ReadPhysical) -> Extent | None:
         """A walk of the page tables."""
         sregs = state.get(SREGS)
-        look = LinearMemory(paging.PagingState(sregs.cr0, sregs.cr3, sregs.cr4, sregs.efer), read)
-        return look.translate(address)
+        cr0 = sregs.cr0
+        if not cr0 & paging.CR0_PG:
+            return Extent(address, (1 << 64) - address)
+        return self._walks.translate((cr0, sregs.cr3, sregs.cr4, sregs.efer), address, read)
 
     # -- exits ---------------------------------------------------------------------------------------
 
@@ -181,7 +184,9 @@ class X86Kvm:
         at, length = before & _IN_PAGE, after - before
         if 0 < length <= _LONGEST and at + length <= len(code):
             last = at + length - 1
-            return code[last] not in _FLAGS and code[last - 1] != _MOV_TO_CR
+            if code[last] in _FLAGS or code[last - 1] == _MOV_TO_CR:
+                return False
+            return _SYSTEM not in bytes(code[at : last + 1])
         if at + 2 > len(code) or code[at] not in _SHORT_JUMPS:
             return False
         distance = code[at + 1]
@@ -298,6 +303,7 @@ _LONGEST = 15
 _FLAGS = frozenset((0x9C, 0x9D, 0xCF))  # PUSHF, POPF, IRET
 _PREFIXES = frozenset((0x66, *range(0x40, 0x50)))  # operand size, REX
 _MOV_TO_CR = 0x22  # behind 0F, before the register byte
+_SYSTEM = b"\x0f\x01"  # INVLPG, LMSW and others
 _SHORT_JUMPS = frozenset((*range(0x70, 0x80), *range(0xE0, 0xE4), 0xEB))
 """Jcc, LOOP and JMP with a distance of one byte."""
 

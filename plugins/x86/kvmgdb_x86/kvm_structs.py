@@ -60,6 +60,14 @@ class kvm_sregs(ctypes.Structure):
     )
 
 
+class kvm_sync_regs(ctypes.Structure):
+    """What an exit can leave in the shared page (KVM_CAP_SYNC_REGS); the events behind these are never asked
+    for.
+    """
+
+    _fields_ = (("regs", kvm_regs), ("sregs", kvm_sregs))
+
+
 class kvm_xsave(ctypes.Structure):
     """KVM_GET_XSAVE.  The kernel has it as ``region[1024]``; these are the fields of the standard format
     (SDM vol. 1, "FXSAVE Area", "XSAVE Header").
