@@ -45,10 +45,11 @@ class HitTests:
 
     def wants(self, stop: Stop) -> bool:
         """Ask every test there is for a hit; a stop that is none is always wanted."""
-        tests: list[HitTest | None] = []
         if stop.kind is StopKind.BREAKPOINT:
             tests = list(self._code.get(stop.pc, {}).values())
-        elif stop.kind is StopKind.WATCHPOINT:
+        elif stop.kind is not StopKind.WATCHPOINT:
+            return True
+        else:
             tests = [
                 test
                 for (kind, address, length), test in self._watches.items()

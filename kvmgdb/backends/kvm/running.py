@@ -94,27 +94,31 @@ class Runner:
         return None
 
     def run_by_steps(self, is_breakpoint: Callable[[int], bool], within: range | None) -> Stop | None:
-        """The same by single steps, with a look at the watched memory after each; also to the first
-        instruction that is not ``within``, which no interrupt is let into.
+        """The same by single steps, one at least, with a look at the watched memory after each; also to the
+        first instruction that is not ``within``, which no interrupt is let into.
         """
         if within is None:
             self._use_step_control(0)
-        while not self._woken():
+        while True:
             before = self._view.pc()
             stop = self.step()
-            if stop is not None or self.cut_short:
+            if stop is None and not self.cut_short:
+                stop = self._after_step(before, is_breakpoint, within)
+            if stop is not None or self.cut_short or self._woken():
                 return stop
-            pc = self._view.pc()
-            if self._waiting and (within is None or pc == before):
-                continue
-            change = self._comparing.changed() if self._comparing else None
-            if change is not None:
-                return watch_stop(pc, change.kind, change.address)
-            if within is not None and pc not in within:
-                return Stop(StopKind.STEP, pc, reason="left the range that is stepped through")
-            if is_breakpoint(pc):
-                return breakpoint_stop(pc)
-        return None
+
+    def _after_step(
+        self, before: int, is_breakpoint: Callable[[int], bool], within: range | None
+    ) -> Stop | None:
+        pc = self._view.pc()
+        if self._waiting and (within is None or pc == before):
+            return None
+        change = self._comparing.changed() if self._comparing else None
+        if change is not None:
+            return watch_stop(pc, change.kind, change.address)
+        if within is not None and pc not in within:
+            return Stop(StopKind.STEP, pc, reason="left the range that is stepped through")
+        return breakpoint_stop(pc) if is_breakpoint(pc) else None
 
     def _judge(self, reason: int, *, stepped: range | None) -> Outcome:
         outcome = self._exits.judge(reason, stepped=stepped)

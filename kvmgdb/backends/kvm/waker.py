@@ -55,8 +55,12 @@ class Waker:
             self._adopt()
         with self._lock:
             self._armed, self._fired, self._watched = True, False, fd
-        if fd is not None:
+        if fd is None:
+            return
+        try:
             self._epoll.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
+        except PermissionError:  # a file, which is always readable and nothing to wait for (epoll_ctl(2))
+            self._fired = True
 
     def woken(self) -> bool:
         """Whether the descriptor has become readable; KVM_RUN is not entered any more then.  Where it was a
@@ -79,7 +83,7 @@ class Waker:
             self._armed = self._fired = False
             fd, self._watched = self._watched, None
         if fd is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # it was a file, or has been closed
                 self._epoll.unregister(fd)
         if self._sent:
             self._swallow()

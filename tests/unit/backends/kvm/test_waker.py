@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,14 @@ def test_nothing_is_left_pending(waker: Waker, pipe: tuple[int, int]) -> None:
         waker.arm(pipe[0])
         waker.disarm()
         assert not _pending()
+
+
+def test_a_file_is_always_readable(waker: Waker, tmp_path: Path) -> None:
+    """Standard input may be one; there is nothing to wait for."""
+    with (tmp_path / "packets").open("w+b") as file:
+        waker.arm(file.fileno())
+        assert waker.woken()
+        waker.disarm()
 
 
 def test_what_has_been_read_wakes_nobody(waker: Waker, pipe: tuple[int, int]) -> None:
