@@ -385,3 +385,27 @@ def test_going_on_from_a_breakpoint_is_as_much_work_with_many_set(start: StartGu
 
     few = work(20)
     assert work(2000) < few + 100
+
+
+def test_a_breakpoint_that_a_reset_leaves_without_memory_can_be_set_again(start: StartGuest) -> None:
+    """One that the guest's own page tables have led to memory; another stays."""
+    low, high = ENTRY + 1, NOWHERE + ENTRY + 2
+    root, upper, middle = 0x10_0000, 0x10_1000, 0x10_2000
+    entries = {root: upper | 3, upper: middle | 3, upper + 8 * (NOWHERE >> 30): middle | 3, middle: 0x83}
+    machine = start("64", NOP * 4 + HLT)
+    backend = machine.backend
+
+    def use_tables() -> None:
+        for address, entry in entries.items():
+            machine.write(address, struct.pack("<Q", entry))
+        backend.write_register("cr3", root)
+
+    use_tables()
+    for address in (low, high):
+        backend.insert(BreakpointKind.SOFTWARE, address, 1)
+    backend.reset()
+    assert machine.run().pc == low
+    use_tables()
+    backend.insert(BreakpointKind.SOFTWARE, high, 1)
+    backend.write_register("rip", NOWHERE + ENTRY + 1)
+    assert machine.run().pc == high

@@ -5,18 +5,29 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import StopKind
-from kvmgdb.server import NO_INSTRUCTION
+from kvmgdb.guest import Guest
+from kvmgdb.policy import PRESETS
+from kvmgdb.server import NO_INSTRUCTION, Conversation
+from kvmgdb.session import Session
+from kvmgdb.transport import SocketConnection
 from tests.kvm.conftest import ENTRY, StartGuest, set_handler
+from tests.support.machines import LIMIT
 
-NOP = b"\x90"
+DIVIDE, DIVIDE_ERROR = b"\xf7\xf1", 0
+"""div ecx, which is 0; the vector of #DE, which KVM does not intercept."""
+FOR_EVER = b"\x90\xeb\xfe"
+"""nop; then a jump to itself."""
 LOOP = b"\x48\xff\xc0" + b"\xeb\xfb"
 """inc rax, and back."""
 
@@ -79,9 +90,9 @@ def test_a_wake_up_costs_no_stop_and_makes_none(start: StartGuest, within: range
 @pytest.mark.parametrize("within", [None, NO_INSTRUCTION], ids=["from a breakpoint", "step"])
 def test_a_handler_that_never_ends_can_be_left(start: StartGuest, within: range | None) -> None:
     """Some hosts run it whole in the step that has led to it."""
-    machine = start("64", b"\x0f\x0b")
+    machine = start("64", DIVIDE)
     backend = machine.backend
-    handler = set_handler(machine, 6, NOP + b"\xeb\xfe")
+    handler = set_handler(machine, DIVIDE_ERROR, FOR_EVER)
     backend.insert(BreakpointKind.SOFTWARE, ENTRY, 1)
     readable, writable = os.pipe()
     alarm = threading.Timer(0.2, os.write, (writable, b"!"))
@@ -92,3 +103,46 @@ def test_a_handler_that_never_ends_can_be_left(start: StartGuest, within: range 
     assert backend.pc() in range(handler, handler + 2)
     os.close(readable)
     os.close(writable)
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """A run that nothing else would end is ended."""
+
+    def over(_number: int, _frame: object) -> None:
+        raise AssertionError(f"it has not ended in {seconds:.0f} s")
+
+    old = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+
+
+def test_ctrl_c_ends_a_step_whose_handler_never_ends(start: StartGuest, tmp_path: Path) -> None:
+    """Where the host steps into the handler, it comes too late and matters to nobody."""
+    machine = start("64", DIVIDE)
+    set_handler(machine, DIVIDE_ERROR, FOR_EVER)
+    session = Session(Guest(machine.arch, machine.backend), PRESETS["transparent"].policy, {})
+    ours, debugger = socket.socketpair()
+    replies = []
+
+    def debug() -> None:
+        debugger.sendall(b"$vCont;s#b8")
+        time.sleep(0.2)
+        debugger.sendall(b"\x03")
+        replies.append(debugger.recv(4) + debugger.recv(4096))
+        debugger.shutdown(socket.SHUT_RDWR)
+
+    thread = threading.Thread(target=debug)
+    with debugger, socket.socket(socket.AF_UNIX) as listener, _at_most(LIMIT):
+        listener.bind(str(tmp_path / "nobody"))
+        listener.listen()
+        connection = SocketConnection(ours, "a test", listener)
+        thread.start()
+        Conversation(session, connection).hold()
+        connection.close()
+        thread.join()
+    assert replies[0].startswith((b"+$T02", b"+$T05"))

@@ -7,6 +7,7 @@ found out before (:mod:`.probe`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from kvmgdb.arch.architecture import Arch
@@ -29,6 +30,8 @@ from kvmgdb.backends.kvm.waker import Waker
 from kvmgdb.backends.memory import PhysicalMemory
 from kvmgdb.errors import MemoryFault
 from kvmgdb.loader import LoadedImages
+
+log = logging.getLogger(__name__)
 
 
 class KvmBackend:
@@ -114,9 +117,14 @@ class KvmBackend:
         self._patches.clear()
         self._start()
         for address in breakpoints:
-            found = self.translate(address)
-            if found is not None:
-                self._patches.insert(address, found.physical)
+            try:
+                self._insert_trap(address)
+            except MemoryFault:
+                log.warning(
+                    "the breakpoint at %#x is out of use: after the reset no memory is there", address
+                )
+                for kind in self._trapped.pop(address, ()):
+                    self._tests.drop(kind, address, 1)
 
     def close(self) -> None:
         """Give everything back."""
@@ -173,6 +181,10 @@ class KvmBackend:
         else:
             self._hardware.insert(kind, address, length, self._vcpu.state)
 
+    def _insert_trap(self, address: int) -> None:
+        [(physical, _)] = self._view.places(address, 1)
+        self._patches.insert(address, physical)
+
     def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Disarm it."""
         self._tests.drop(kind, address, length)
@@ -184,8 +196,7 @@ class KvmBackend:
             self._hardware.remove(kind, address, length)
 
     def _trap(self, kind: BreakpointKind, address: int) -> None:
-        [(physical, _)] = self._view.places(address, 1)
-        self._patches.insert(address, physical)
+        self._insert_trap(address)
         self._trapped.setdefault(address, set()).add(kind)
 
     def _untrap(self, kind: BreakpointKind, address: int) -> None:

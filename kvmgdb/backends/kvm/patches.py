@@ -54,18 +54,25 @@ class Patches:
         return physical in self._patches
 
     def insert(self, virtual: int, physical: int) -> None:
-        """Put a trap at ``physical``, where ``virtual`` leads now."""
+        """Put a trap at ``physical``, where ``virtual`` leads now.
+
+        Raises:
+            MemoryFault: no memory is there; nothing is kept of it.
+        """
         if virtual in self._physical:
             return
-        self._physical[virtual] = physical
         patch = self._patches.get(physical)
-        if patch is not None:
+        if patch is None:
+            self._put(physical)
+        else:
             patch.users += 1
-            return
+        self._physical[virtual] = physical
+
+    def _put(self, physical: int) -> None:
         original = self._memory.read(physical, len(self.trap.code))
+        self._memory.write(physical, self.trap.code)
         self._patches[physical] = _Patch(original, self.trap.code)
         self._pages.setdefault(physical // PAGE, set()).add(physical)
-        self._memory.write(physical, self.trap.code)
 
     def remove(self, virtual: int) -> None:
         """Take one out; what it stood on is back."""

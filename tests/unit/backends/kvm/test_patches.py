@@ -10,6 +10,7 @@ from kvmgdb.arch.kvm import KvmTrap, Report
 from kvmgdb.arch.machine import Region
 from kvmgdb.backends.kvm.patches import Patches
 from kvmgdb.backends.memory import PhysicalMemory
+from kvmgdb.errors import MemoryFault
 from tests.support.work import work_of
 
 SIZE = 0x2000
@@ -158,3 +159,13 @@ def test_the_addresses_are_as_they_are_now(memory: PhysicalMemory) -> None:
     addresses = patches.addresses
     patches.insert(VIRTUAL + 16, 16)
     assert addresses == {VIRTUAL + 16}
+
+
+def test_one_where_no_memory_is_leaves_nothing_behind(memory: PhysicalMemory) -> None:
+    patches = Patches(memory, INT3)
+    with pytest.raises(MemoryFault):
+        patches.insert(VIRTUAL, SIZE)
+    assert not patches
+    patches.remove(VIRTUAL)
+    patches.insert(VIRTUAL, 16)  # it leads to memory by now
+    assert memory.read(16, 1) == b"\xcc"
