@@ -63,7 +63,7 @@ def test_a_signal_of_the_process_costs_no_step(start: StartGuest) -> None:
     assert machine.register("rax") == steps // 2
 
 
-@pytest.mark.parametrize("within", [None, NO_INSTRUCTION], ids=["runs", "steps"])
+@pytest.mark.parametrize("within", [None, range(1)], ids=["runs", "steps"])
 def test_a_wake_up_costs_no_stop_and_makes_none(start: StartGuest, within: range | None) -> None:
     """From a breakpoint to the same breakpoint, or step by step, with wake-ups at any moment."""
     machine = start("64", LOOP)

@@ -239,7 +239,8 @@ class KvmBackend:
         """Run until a stop, or until ``wake`` is readable."""
         self._pass_what_was_shown()
         self._runner.begin()
-        self._waker.arm(wake)
+        is_step = within is not None and not within and not self._irqchip
+        self._waker.arm(wake, late=is_step)
         try:
             stop = self._run(fresh, within)
             while stop is not None and not self._tests.wants(stop):
