@@ -60,14 +60,6 @@ class kvm_sregs(ctypes.Structure):
     )
 
 
-class kvm_sync_regs(ctypes.Structure):
-    """What an exit can leave in the shared page (KVM_CAP_SYNC_REGS); the events behind these are never asked
-    for.
-    """
-
-    _fields_ = (("regs", kvm_regs), ("sregs", kvm_sregs))
-
-
 class kvm_xsave(ctypes.Structure):
     """KVM_GET_XSAVE.  The kernel has it as ``region[1024]``; these are the fields of the standard format
     (SDM vol. 1, "FXSAVE Area", "XSAVE Header").
@@ -160,6 +152,12 @@ class kvm_vcpu_events(ctypes.Structure):
         ("exception_has_payload", U8),
         ("exception_payload", U64),
     )
+
+
+class kvm_sync_regs(ctypes.Structure):
+    """KVM_CAP_SYNC_REGS: what an exit can leave in the shared page."""
+
+    _fields_ = (("regs", kvm_regs), ("sregs", kvm_sregs), ("events", kvm_vcpu_events))
 
 
 KVM_VCPUEVENT_VALID_SHADOW = 0x4
