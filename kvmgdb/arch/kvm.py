@@ -180,6 +180,9 @@ class Trial:
     measure: Callable[[Bench], str]
 
 
+ReadVirtual = Callable[[int, int], bytes]
+"""(linear address, length) -> as much of it as is there, without a debugger's traps."""
+
 Successors = Callable[["VcpuState", bytes], tuple[int, ...]]
 """The linear addresses that the instruction at the program counter, of which the bytes are given, may lead
 to."""
@@ -303,9 +306,11 @@ class KvmPort(Protocol):
         """Put the program counter behind the halt instruction, as one that has been executed."""
         ...
 
-    def step_leak(self, state: VcpuState, code: bytes) -> tuple[int, int] | None:
-        """Where the instruction ``code``, just stepped, has let the guest see the step: the linear address
-        of a byte, and the bits to clear in it.
+    def step_leak(
+        self, state: VcpuState, before: int, after: int, read: ReadVirtual
+    ) -> tuple[int, int] | None:
+        """Where a step from linear address ``before`` to ``after``, be it done or ended by something else,
+        has let the guest see that it was stepped: the linear address of a byte, and the bits to clear in it.
         """
         ...
 

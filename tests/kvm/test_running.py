@@ -249,30 +249,6 @@ def test_traps_take_the_place_of_execution_breakpoints(start: StartGuest) -> Non
     assert machine.run().kind is StopKind.HALT
 
 
-@pytest.mark.parametrize(
-    ("variant", "code"), [("64", b"\x9c"), ("32", b"\x9c"), ("16", b"\x9c"), ("16", b"\x66\x9c")]
-)
-def test_the_guest_does_not_see_that_it_is_stepped(start: StartGuest, variant: str, code: bytes) -> None:
-    """PUSHF would push the trap flag."""
-    machine = start(variant, NOP + code + HLT)
-    assert [machine.backend.step().pc - ENTRY for _ in range(2)] == [1, 1 + len(code)]
-    stack = machine.register(machine.arch.registers.sp)
-    assert machine.read(stack, 2) == b"\x02\x00"
-
-
-def test_the_trap_flag_on_the_stack_is_found(start: StartGuest) -> None:
-    """As a host that pushes it would leave it."""
-    machine = start("64", NOP)
-    backend = machine.backend
-    assert isinstance(backend, KvmBackend)
-    leak = backend._port.step_leak(backend._vcpu.state, b"\x66\x9c")
-    assert leak == (machine.register("rsp") + 1, 1)
-    machine.write(leak[0], b"\x0f")
-    backend._view.clear_bits(*leak)
-    assert machine.read(leak[0], 1) == b"\x0e"
-    assert backend._port.step_leak(backend._vcpu.state, b"\xb8\0\0\0\x9c") is None
-
-
 @pytest.mark.parametrize("variant", ["64", "32", "16"])
 def test_a_halt_that_is_stepped_halts_once(start: StartGuest, variant: str) -> None:
     machine = start(variant, HLT + NOP * 3 + HLT)

@@ -23,6 +23,7 @@ from kvmgdb.session import Session
 from kvmgdb.transport import SocketConnection
 from tests.kvm.conftest import ENTRY, StartGuest, set_handler
 from tests.support.machines import LIMIT
+from tests.support.patience import PATIENCE
 
 DIVIDE, DIVIDE_ERROR = b"\xf7\xf1", 0
 """div ecx, which is 0; the vector of #DE, which KVM does not intercept."""
@@ -38,7 +39,7 @@ def _disturbed(action: Callable[[], object]) -> Iterator[None]:
     over = threading.Event()
 
     def disturb() -> None:
-        while not over.wait(random.uniform(0, 0.0005)):  # noqa: S311
+        while not over.wait(random.uniform(0, 0.0005 * PATIENCE)):  # noqa: S311
             action()
 
     thread = threading.Thread(target=disturb)
@@ -53,7 +54,7 @@ def _disturbed(action: Callable[[], object]) -> Iterator[None]:
 def test_a_signal_of_the_process_costs_no_step(start: StartGuest) -> None:
     machine = start("64", LOOP)
     old = signal.signal(signal.SIGUSR1, lambda *_: None)
-    steps = 4000
+    steps = 2 * int(2000 / PATIENCE)
     try:
         with _disturbed(lambda: os.kill(os.getpid(), signal.SIGUSR1)):
             for index in range(steps):
@@ -73,7 +74,7 @@ def test_a_wake_up_costs_no_stop_and_makes_none(start: StartGuest, within: range
     os.set_blocking(readable, False)
     turns = woken = 0
     with _disturbed(lambda: os.write(writable, b"!")):
-        while turns < 2000:
+        while turns < 2000 / PATIENCE:
             stop = backend.resume(readable, fresh=True, within=within)
             while stop is None:
                 woken += 1
@@ -95,7 +96,7 @@ def test_a_handler_that_never_ends_can_be_left(start: StartGuest, within: range 
     handler = set_handler(machine, DIVIDE_ERROR, FOR_EVER)
     backend.insert(BreakpointKind.SOFTWARE, ENTRY, 1)
     readable, writable = os.pipe()
-    alarm = threading.Timer(0.2, os.write, (writable, b"!"))
+    alarm = threading.Timer(0.2 * PATIENCE, os.write, (writable, b"!"))
     alarm.start()
     stop = backend.resume(readable, fresh=True, within=within)
     alarm.join()
@@ -131,7 +132,7 @@ def test_ctrl_c_ends_a_step_whose_handler_never_ends(start: StartGuest, tmp_path
 
     def debug() -> None:
         debugger.sendall(b"$vCont;s#b8")
-        time.sleep(0.2)
+        time.sleep(0.2 * PATIENCE)
         debugger.sendall(b"\x03")
         replies.append(debugger.recv(4) + debugger.recv(4096))
         debugger.shutdown(socket.SHUT_RDWR)

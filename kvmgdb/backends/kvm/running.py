@@ -180,9 +180,11 @@ class Runner:
                 return None
             self._armed_to_step = False
             if reason == INTERRUPTED and self._is_left():
+                self._hide_step(before)
                 return None
             outcome = self._judge(reason, stepped=_instruction(before))
             if isinstance(outcome, Stop):
+                self._hide_step(before)
                 return outcome
             if outcome is Next.STEPPED or (outcome is Next.DELIVERED and not into_handler):
                 return None
@@ -239,15 +241,17 @@ class Runner:
         return code is not None and self._port.steps_on(code, before, self._view.pc())
 
     def _on_step(self, before: int) -> None:
-        """The guest must not see that it was stepped."""
-        after = self._view.pc()
+        """After one that was not plain."""
         self._armed_to_step = False
         self._view.forget_code()  # it may have been the translation that was changed
-        if not before < after <= before + LONGEST_INSTRUCTION:
-            return
-        leak = self._port.step_leak(self._vcpu.state, self._view.read_virtual(before, after - before))
+        self._hide_step(before)
+
+    def _hide_step(self, before: int) -> None:
+        """The guest must not see that it was stepped."""
+        after, view = self._view.pc(), self._view
+        leak = self._port.step_leak(self._vcpu.state, before, after, view.read_virtual)
         if leak is not None:
-            self._view.clear_bits(*leak)
+            view.clear_bits(*leak)
 
     # -- into the guest ------------------------------------------------------------------------------
 
