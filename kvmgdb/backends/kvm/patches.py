@@ -30,24 +30,23 @@ class Patches:
     def __init__(self, memory: PhysicalMemory, trap: KvmTrap) -> None:
         self._memory = memory
         self.trap = trap
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget them all: memory has been made anew."""
         self._physical: dict[int, int] = {}
         self._patches: dict[int, _Patch] = {}
         self._pages: dict[int, set[int]] = {}
+        self.addresses: Set[int] = self._physical.keys()
+        """The virtual addresses of all of them; a view, which is as they are."""
+
+    def clear(self) -> None:
+        """Forget them all: memory has been made anew."""
+        self._physical.clear()
+        self._patches.clear()
+        self._pages.clear()
 
     def __contains__(self, virtual: int) -> bool:
         return virtual in self._physical
 
     def __bool__(self) -> bool:
         return bool(self._physical)
-
-    @property
-    def addresses(self) -> Set[int]:
-        """The virtual addresses of all of them; a view, which is as they are."""
-        return self._physical.keys()
 
     def is_patched(self, physical: int) -> bool:
         """Whether a trap of ours stands at a physical address."""

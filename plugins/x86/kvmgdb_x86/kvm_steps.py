@@ -6,8 +6,6 @@ Whatever pushes the flags pushes that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from kvmgdb.arch.kvm import ReadVirtual, VcpuState
 from kvmgdb_x86 import modes
 from kvmgdb_x86.kvm_registers import REGS, SREGS
@@ -18,8 +16,12 @@ _FLAGS = frozenset((0x9C, 0x9D, 0xCF))  # PUSHF, POPF, IRET
 _PREFIXES = frozenset((0x66, *range(0x40, 0x50)))  # operand size, REX
 _MOV_TO_CR = 0x22  # behind 0F, before the register byte
 _SYSTEM = b"\x0f\x01"  # INVLPG, LMSW and others
+_BEFORE_SYSTEM = _PREFIXES | {0x0F, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65, 0x67}
+"""What an instruction begins with that is one: itself, or any prefix."""
 _SHORT_JUMPS = frozenset((*range(0x70, 0x80), *range(0xE0, 0xE4), 0xEB))
 """Jcc, LOOP and JMP with a distance of one byte."""
+_NEAR = frozenset((0xE8, 0xE9))  # CALL, JMP
+_TWO_BYTES, _NEAR_CONDITIONS = 0x0F, range(0x80, 0x90)
 _INTERRUPTS = (b"\xcc", b"\xcd", b"\xce", b"\xf1")
 """INT3, INT n, INTO, INT1: what they push is the address behind them."""
 
@@ -27,22 +29,36 @@ _TF_BYTE, _TF_BIT = 1, 1
 """EFLAGS bit 8."""
 _TF_AND_ONE, _NEVER_SET = 0x102, ~0x3F_7FD7
 """What flags with our trap flag have set, and what no flags have (SDM vol. 1, "EFLAGS Register")."""
+_WORD = (1 << 64) - 1
 _FRAME_WORDS, _DEPTH = 3, 32
 """Words of a frame that count (address, CS, flags), and how many a handler may have put on top of it."""
 
 
 def steps_on(code: memoryview, before: int, after: int) -> bool:
-    """By the last byte of an instruction that goes straight on, or the target of a short jump."""
+    """By the last byte of an instruction that goes straight on, or the target of a direct jump or call."""
     at, length = before & _IN_PAGE, after - before
     if 0 < length <= _LONGEST and at + length <= len(code):
         last = at + length - 1
         if code[last] in _FLAGS or code[last - 1] == _MOV_TO_CR:
             return False
-        return _SYSTEM not in bytes(code[at : last + 1])
-    if at + 2 > len(code) or code[at] not in _SHORT_JUMPS:
-        return False
-    distance = code[at + 1]
-    return after == before + 2 + (distance if distance < 0x80 else distance - 0x100)
+        return code[at] not in _BEFORE_SYSTEM or _SYSTEM not in bytes(code[at : last + 1])
+    return at + 2 <= len(code) and after - before in _distances(code, at)
+
+
+def _distances(code: memoryview, at: int) -> list[int]:
+    """How far the direct jump or call at ``at`` may lead; near ones have two or four bytes, by mode."""
+    opcode, sizes = _direct(code[at], code[at + 1])
+    ends = [at + opcode + size for size in sizes if at + opcode + size <= len(code)]
+    return [end - at + int.from_bytes(code[at + opcode : end], "little", signed=True) for end in ends]
+
+
+def _direct(first: int, second: int) -> tuple[int, tuple[int, ...]]:
+    """Bytes of the opcode, and what bytes the distance may have; none where it is no direct branch."""
+    if first in _SHORT_JUMPS:
+        return 1, (1,)
+    if first in _NEAR:
+        return 1, (2, 4)
+    return 2, (2, 4) if first == _TWO_BYTES and second in _NEAR_CONDITIONS else ()
 
 
 def step_leak(
@@ -77,15 +93,24 @@ def _in_frame(state: VcpuState, mode: str, before: int, read: ReadVirtual) -> tu
     Interrupt-Handler Procedures"; vol. 2, "INT n").
     """
     width, top = int(mode) // 8, _stack(state, mode)
-    words = memoryview(read(top, width * (_DEPTH + _FRAME_WORDS)))
-    found = [int.from_bytes(words[at : at + width], "little") for at in range(0, len(words), width)]
-    returns: Iterable[int] = (before,)
-    if read(before, 1) in _INTERRUPTS:
-        returns = range(before, before + _LONGEST + 1)
+    words = read(top, width * (_DEPTH + _FRAME_WORDS))
     sregs = state.get(SREGS)
-    is_real = not sregs.cr0 & modes.CR0_PE
+    is_real, base = not sregs.cr0 & modes.CR0_PE, sregs.cs.base
+    if not is_real and not _may_name(words, before - base, width):
+        return None
+    is_interrupt = read(before, 1) in _INTERRUPTS
+    returns = range(before, before + 1 + _LONGEST * is_interrupt)
+    found = [int.from_bytes(words[at : at + width], "little") for at in range(0, len(words), width)]
     for index, (ip, cs, flags) in enumerate(zip(found, found[1:], found[2:], strict=False)):
-        base = cs << 4 if is_real else sregs.cs.base
-        if ip + base in returns and flags & _TF_AND_ONE == _TF_AND_ONE and not flags & _NEVER_SET:
+        address = ip + (cs << 4 if is_real else base)
+        if address in returns and flags & _TF_AND_ONE == _TF_AND_ONE and not flags & _NEVER_SET:
             return top + (index + 2) * width + _TF_BYTE, _TF_BIT
     return None
+
+
+def _may_name(words: bytes, ip: int, width: int) -> bool:
+    """Whether an address from ``ip`` to the end of an instruction there may be among ``words``: a quick no is
+    what it comes to after nearly every RET.
+    """
+    end = ip & 0xFF >= 0x100 - _LONGEST
+    return end or (ip & _WORD).to_bytes(8, "little")[1:width] in words

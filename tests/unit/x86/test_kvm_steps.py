@@ -26,6 +26,11 @@ AT = 0x5000
         (b"\x74\x10", 0x12, True),
         (b"\xeb\xfe", 0, True),
         (b"\xe2\xf0", -14, True),
+        (b"\xe8\x00\x01\x00\x00", 0x105, True),  # call
+        (b"\xe9\xf0\xff\xff\xff", -11, True),  # jmp
+        (b"\x0f\x84\x00\x20\x00\x00", 0x2006, True),  # jz
+        (b"\xe8\x00\x01", 0x103, True),  # call, with 16-bit operands
+        (b"\xe8\x00\x01\x00\x00", 0x3000, False),
         (b"\xeb\xfe", 0x3000, False),  # an interrupt came instead
         (b"\xc3", 0x100, False),
     ],
