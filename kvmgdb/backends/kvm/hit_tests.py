@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb.backends.base import HitTest
@@ -38,10 +36,6 @@ class HitTests:
         here.pop(kind, None)
         if not here:
             self._code.pop(address, None)
-
-    def kinds_at(self, address: int) -> Iterable[BreakpointKind]:
-        """The code breakpoints set at ``address``."""
-        return self._code.get(address, ())
 
     def wants(self, stop: Stop) -> bool:
         """Ask every test there is for a hit; a stop that is none is always wanted."""

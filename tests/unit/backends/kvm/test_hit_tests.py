@@ -76,11 +76,10 @@ def test_what_is_set_is_known_until_it_is_dropped(tests: HitTests) -> None:
         assert not tests.known(*key)
 
 
-def test_what_is_set_at_a_place(tests: HitTests) -> None:
-    tests.set(SOFTWARE, 0x1000, 1, None)
-    tests.set(HARDWARE, 0x1000, 1, None)
-    tests.drop(SOFTWARE, 0x1000, 1)
-
-    assert list(tests.kinds_at(0x1000)) == [HARDWARE]
-    tests.drop(HARDWARE, 0x1000, 1)
-    assert not list(tests.kinds_at(0x1000))
+def test_what_is_taken_out_is_no_longer_known(tests: HitTests) -> None:
+    for kind in (SOFTWARE, HARDWARE, WRITE):
+        tests.set(kind, 0x1000, 1, None)
+    for kind in (SOFTWARE, HARDWARE, WRITE):
+        assert tests.known(kind, 0x1000, 1)
+        tests.drop(kind, 0x1000, 1)
+        assert not tests.known(kind, 0x1000, 1)
