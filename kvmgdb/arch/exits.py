@@ -8,7 +8,7 @@ would decide it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -165,7 +165,7 @@ class Armed:
     """What was armed from outside when the guest ran; None where that is not known."""
 
     slots: tuple[ArmedSlot, ...] | None = None
-    software: frozenset[int] | None = None
+    software: Set[int] | None = None
     """Addresses of software breakpoints."""
     stepping: bool | None = None
     pc: int | None = None

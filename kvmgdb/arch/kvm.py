@@ -33,8 +33,10 @@ class StateBlock:
     answer: int = 0
     """What both calls return where all went well; KVM_GET_MSRS and KVM_SET_MSRS count registers."""
     sync: int = 0
-    """Its bit of KVM_CAP_SYNC_REGS: the block that every exit leaves in the shared page, where the host
-    does that.  0: it is fetched when it is needed."""
+    """Its bit of KVM_CAP_SYNC_REGS: a block that an exit can leave in the shared page, where the host does
+    that.  0: it is always fetched when it is needed."""
+    sync_offset: int = 0
+    """Where it is in ``struct kvm_sync_regs``."""
 
 
 class VcpuState(Protocol):
@@ -178,6 +180,9 @@ class Trial:
     measure: Callable[[Bench], str]
 
 
+ReadVirtual = Callable[[int, int], bytes]
+"""(linear address, length) -> as much of it as is there, without a debugger's traps."""
+
 Successors = Callable[["VcpuState", bytes], tuple[int, ...]]
 """The linear addresses that the instruction at the program counter, of which the bytes are given, may lead
 to."""
@@ -221,7 +226,8 @@ class KvmPort(Protocol):
     halt: int | None
     """The byte that is the instruction that halts; None where there is none."""
     integers: str
-    """The block that an instruction's undoing restores: general registers and program counter."""
+    """The block that an instruction's undoing restores: general registers and program counter.  Every exit
+    leaves it in the shared page; what else can be left there is so only where it will be asked for."""
     trials: tuple[Trial, ...]
 
     def set_up_machine(self, machine: KvmMachine) -> None:
@@ -300,9 +306,11 @@ class KvmPort(Protocol):
         """Put the program counter behind the halt instruction, as one that has been executed."""
         ...
 
-    def step_leak(self, state: VcpuState, code: bytes) -> tuple[int, int] | None:
-        """Where the instruction ``code``, just stepped, has let the guest see the step: the linear address
-        of a byte, and the bits to clear in it.
+    def step_leak(
+        self, state: VcpuState, before: int, after: int, read: ReadVirtual
+    ) -> tuple[int, int] | None:
+        """Where a step from linear address ``before`` to ``after``, be it done or ended by something else,
+        has let the guest see that it was stepped: the linear address of a byte, and the bits to clear in it.
         """
         ...
 

@@ -44,8 +44,8 @@ class Backend(Protocol):
     breakpoint_kinds: frozenset[BreakpointKind]
     """What :meth:`insert` can take."""
     may_wait: bool
-    """Whether an instruction may wait for an interrupt for as long as it likes.  Then a single step is for
-    :meth:`resume`, which can be woken: a run within an empty range."""
+    """Whether a single step may take as long as it likes: it waits for an interrupt, or a handler of the
+    guest's runs in it.  Then it is for :meth:`resume`, which can be woken: a run within an empty range."""
     hand_back: HandBack
     on_delivered: OnDelivered
 

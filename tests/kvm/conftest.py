@@ -82,7 +82,8 @@ NEEDS = (
     Need(r"test_an_int1.*\[32", (probe.int1("32"),), "it executes INT1", REPORTED),
     Need(r"test_the_guest_goes_on_after_its_handler\[32", (probe.IRET,), "its handler returns"),
     Need(
-        r"test_(ticks_of|a_breakpoint_in_the_handler|a_watchpoint_on_what|a_step_from_a_halt_is).*\[32",
+        r"test_(ticks_of|a_breakpoint_in_the_handler|a_watchpoint_on_what|a_step_from_a_halt_is|no_trap_flag_comes)"
+        r".*\[32",
         (probe.IRET,),
         "its handler returns",
     ),

@@ -239,5 +239,4 @@ def test_and_no_handler_halts_at_one(start: StartGuest) -> None:
 
 def test_without_them_a_halt_is_a_stop(start: StartGuest) -> None:
     machine = start("64", IDLE)
-    assert not machine.backend.may_wait
     assert machine.run().kind is StopKind.HALT

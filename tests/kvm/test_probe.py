@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kvmgdb.arch.kvm import WORKS, Bench, Trial
+from kvmgdb.arch.kvm_run import exit_reason
 from kvmgdb.backends.kvm import probe
 from kvmgdb.backends.kvm.device import Device
 from kvmgdb_x86.kvm import X86Kvm
@@ -66,6 +68,21 @@ def _hangs(bench: Bench) -> str:
 
 def test_a_guest_that_never_exits_is_ended(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "LIMIT", 0.05)
+    monkeypatch.setattr(probe, "SECOND_LIMIT", 0.05)
     port = X86Kvm()
     port.trials = (Trial("hangs", "a guest that spins is ended", _hangs),) * 2
     assert probe.run_trials(device, port) == {"hangs": "-1"}
+
+
+def test_a_host_that_was_busy_is_asked_again(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found is remembered until the next boot: it must not be how busy the host was."""
+    monkeypatch.setattr(probe, "LIMIT", 0.0)
+
+    def measure(bench: Bench) -> str:
+        bench.start("64", b"\xf4")
+        time.sleep(0.05)  # so long that the first time is over
+        return exit_reason(bench.run().reason).name
+
+    port = X86Kvm()
+    port.trials = (Trial("halts", "a guest that halts", measure),)
+    assert probe.run_trials(device, port) == {"halts": "KVM_EXIT_HLT"}

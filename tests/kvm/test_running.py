@@ -15,6 +15,7 @@ from kvmgdb.backends.kvm.backend import KvmBackend
 from kvmgdb_x86 import modes
 from tests.kvm.conftest import ENTRY, StartGuest, set_handler
 from tests.support.machines import Machine
+from tests.support.work import work_of
 
 HLT, NOP = b"\xf4", b"\x90"
 NOWHERE = 0xC000_0000
@@ -248,30 +249,6 @@ def test_traps_take_the_place_of_execution_breakpoints(start: StartGuest) -> Non
     assert machine.run().kind is StopKind.HALT
 
 
-@pytest.mark.parametrize(
-    ("variant", "code"), [("64", b"\x9c"), ("32", b"\x9c"), ("16", b"\x9c"), ("16", b"\x66\x9c")]
-)
-def test_the_guest_does_not_see_that_it_is_stepped(start: StartGuest, variant: str, code: bytes) -> None:
-    """PUSHF would push the trap flag."""
-    machine = start(variant, NOP + code + HLT)
-    assert [machine.backend.step().pc - ENTRY for _ in range(2)] == [1, 1 + len(code)]
-    stack = machine.register(machine.arch.registers.sp)
-    assert machine.read(stack, 2) == b"\x02\x00"
-
-
-def test_the_trap_flag_on_the_stack_is_found(start: StartGuest) -> None:
-    """As a host that pushes it would leave it."""
-    machine = start("64", NOP)
-    backend = machine.backend
-    assert isinstance(backend, KvmBackend)
-    leak = backend._port.step_leak(backend._vcpu.state, b"\x66\x9c")
-    assert leak == (machine.register("rsp") + 1, 1)
-    machine.write(leak[0], b"\x0f")
-    backend._view.clear_bits(*leak)
-    assert machine.read(leak[0], 1) == b"\x0e"
-    assert backend._port.step_leak(backend._vcpu.state, b"\xb8\0\0\0\x9c") is None
-
-
 @pytest.mark.parametrize("variant", ["64", "32", "16"])
 def test_a_halt_that_is_stepped_halts_once(start: StartGuest, variant: str) -> None:
     machine = start(variant, HLT + NOP * 3 + HLT)
@@ -361,3 +338,50 @@ def test_a_step_that_is_told_of_twice_is_not_the_guests(start: StartGuest) -> No
     _repeat_exits(machine, 1)
     stop = machine.run()
     assert (stop.kind, stop.pc) == (StopKind.HALT, ENTRY + 7)
+
+
+@pytest.mark.parametrize("variant", ["64", "16"])
+def test_going_on_from_a_breakpoint_is_as_much_work_with_many_set(start: StartGuest, variant: str) -> None:
+    """What gdb does for it: step off it, set it again, go on to it, take it out."""
+    loop, spare = ENTRY + 1, ENTRY + 0x10
+    machine = start(variant, NOP * 3 + b"\xeb\xfc" + NOP * 0x1000)
+    backend = machine.backend
+
+    def cycle() -> None:
+        backend.step()
+        backend.insert(BreakpointKind.SOFTWARE, loop, 1)
+        assert machine.run().pc == loop
+        backend.remove(BreakpointKind.SOFTWARE, loop, 1)
+
+    def work(count: int) -> int:
+        for index in range(count):
+            backend.insert(BreakpointKind.SOFTWARE, spare + index, 1)
+        cycle()
+        return min(work_of(cycle) for _ in range(3))
+
+    few = work(20)
+    assert work(2000) < few + 100
+
+
+def test_a_breakpoint_that_a_reset_leaves_without_memory_can_be_set_again(start: StartGuest) -> None:
+    """One that the guest's own page tables have led to memory; another stays."""
+    low, high = ENTRY + 1, NOWHERE + ENTRY + 2
+    root, upper, middle = 0x10_0000, 0x10_1000, 0x10_2000
+    entries = {root: upper | 3, upper: middle | 3, upper + 8 * (NOWHERE >> 30): middle | 3, middle: 0x83}
+    machine = start("64", NOP * 4 + HLT)
+    backend = machine.backend
+
+    def use_tables() -> None:
+        for address, entry in entries.items():
+            machine.write(address, struct.pack("<Q", entry))
+        backend.write_register("cr3", root)
+
+    use_tables()
+    for address in (low, high):
+        backend.insert(BreakpointKind.SOFTWARE, address, 1)
+    backend.reset()
+    assert machine.run().pc == low
+    use_tables()
+    backend.insert(BreakpointKind.SOFTWARE, high, 1)
+    backend.write_register("rip", NOWHERE + ENTRY + 1)
+    assert machine.run().pc == high

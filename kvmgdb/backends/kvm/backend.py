@@ -7,6 +7,7 @@ found out before (:mod:`.probe`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from kvmgdb.arch.architecture import Arch
@@ -30,12 +31,15 @@ from kvmgdb.backends.memory import PhysicalMemory
 from kvmgdb.errors import MemoryFault
 from kvmgdb.loader import LoadedImages
 
+log = logging.getLogger(__name__)
+
 
 class KvmBackend:
     """One guest; implements :class:`kvmgdb.backends.base.Backend`."""
 
     name = "kvm"
     breakpoint_kinds = frozenset(BreakpointKind)
+    may_wait = True  # for an interrupt, or in an exception's handler that a step runs whole
 
     def __init__(
         self,
@@ -55,7 +59,7 @@ class KvmBackend:
         self._host = host
         self._images = images
         self._console = console
-        self._irqchip = self.may_wait = irqchip
+        self._irqchip = irqchip
         self.hand_back: HandBack = lambda _: True
         self.on_delivered: OnDelivered = lambda _: None
         self._memory = PhysicalMemory((Region(0, memory_size, "ram"), *port.regions))
@@ -66,7 +70,7 @@ class KvmBackend:
             lambda address, length: self._view.places(address, length), self._memory.read
         )
         self._tests = HitTests()
-        self._trapped: set[tuple[BreakpointKind, int]] = set()
+        self._trapped: dict[int, set[BreakpointKind]] = {}
         self._start()
 
     # -- life ----------------------------------------------------------------------------------------
@@ -92,8 +96,9 @@ class KvmBackend:
             self._hardware,
         )
         exits = Exits(processor, self._console, self._offer)
-        self._runner = Runner(processor, exits, self._comparing, self._waker.take_signal)
+        self._runner = Runner(processor, exits, self._comparing, self._waker.woken)
         self._shown: int | None = None
+        self._to_pass: int | None = None
         for address, data in self._images.segments:
             self._memory.write(address, data)
         start = StartState(self._images.entry, self._arch.id.variant)
@@ -106,15 +111,20 @@ class KvmBackend:
 
     def reset(self) -> None:
         """Put the guest back to its start: a new machine, since nobody knows all of the old one's state."""
-        breakpoints = self._patches.addresses
+        breakpoints = list(self._patches.addresses)
         self._end()
         self._memory.clear()
         self._patches.clear()
         self._start()
         for address in breakpoints:
-            found = self.translate(address)
-            if found is not None:
-                self._patches.insert(address, found.physical)
+            try:
+                self._insert_trap(address)
+            except MemoryFault:
+                log.warning(
+                    "the breakpoint at %#x is out of use: after the reset no memory is there", address
+                )
+                for kind in self._trapped.pop(address, ()):
+                    self._tests.drop(kind, address, 1)
 
     def close(self) -> None:
         """Give everything back."""
@@ -171,6 +181,10 @@ class KvmBackend:
         else:
             self._hardware.insert(kind, address, length, self._vcpu.state)
 
+    def _insert_trap(self, address: int) -> None:
+        [(physical, _)] = self._view.places(address, 1)
+        self._patches.insert(address, physical)
+
     def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Disarm it."""
         self._tests.drop(kind, address, length)
@@ -182,13 +196,14 @@ class KvmBackend:
             self._hardware.remove(kind, address, length)
 
     def _trap(self, kind: BreakpointKind, address: int) -> None:
-        [(physical, _)] = self._view.places(address, 1)
-        self._patches.insert(address, physical)
-        self._trapped.add((kind, address))
+        self._insert_trap(address)
+        self._trapped.setdefault(address, set()).add(kind)
 
     def _untrap(self, kind: BreakpointKind, address: int) -> None:
-        self._trapped.discard((kind, address))
-        if not any(where == address for _, where in self._trapped):
+        here = self._trapped.get(address, set())
+        here.discard(kind)
+        if not here:
+            self._trapped.pop(address, None)
             self._patches.remove(address)
 
     def _displace(self, address: int) -> bool:
@@ -224,7 +239,8 @@ class KvmBackend:
         """Run until a stop, or until ``wake`` is readable."""
         self._pass_what_was_shown()
         self._runner.begin()
-        self._waker.arm(wake)
+        is_step = within is not None and not within and not self._irqchip
+        self._waker.arm(wake, late=is_step)
         try:
             stop = self._run(fresh, within)
             while stop is not None and not self._tests.wants(stop):
@@ -241,16 +257,18 @@ class KvmBackend:
         return self._run(True, within)
 
     def _run(self, fresh: bool, within: range | None) -> Stop | None:
-        runner, woken = self._runner, self._waker.woken
+        runner = self._runner
         if within is not None:
-            return runner.run_by_steps(woken, self._is_breakpoint, within)
-        if fresh and self._is_breakpoint(self._view.pc()):
+            return runner.run_by_steps(self._is_breakpoint, within)
+        pc = self._view.pc()
+        if (fresh or pc == self._to_pass) and self._is_breakpoint(pc):
             stop = runner.step(into_handler=False)
-            if stop is not None:
+            self._to_pass = pc if runner.cut_short else None
+            if stop is not None or runner.cut_short:
                 return stop
         if self._comparing or runner.traps_are_silent:
-            return runner.run_by_steps(woken, self._is_breakpoint, None)
-        return runner.run(woken)
+            return runner.run_by_steps(self._is_breakpoint, None)
+        return runner.run()
 
     def _pass_what_was_shown(self) -> None:
         """Let the instruction run at which the debugger was shown a breakpoint of the guest's own."""

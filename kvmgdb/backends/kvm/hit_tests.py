@@ -29,15 +29,21 @@ class HitTests:
 
     def drop(self, kind: BreakpointKind, address: int, length: int) -> None:
         """It is no longer set."""
-        self._watches.pop((kind, address, length), None)
-        self._code.get(address, {}).pop(kind, None)
+        if kind.is_watch:
+            self._watches.pop((kind, address, length), None)
+            return
+        here = self._code.get(address, {})
+        here.pop(kind, None)
+        if not here:
+            self._code.pop(address, None)
 
     def wants(self, stop: Stop) -> bool:
         """Ask every test there is for a hit; a stop that is none is always wanted."""
-        tests: list[HitTest | None] = []
         if stop.kind is StopKind.BREAKPOINT:
             tests = list(self._code.get(stop.pc, {}).values())
-        elif stop.kind is StopKind.WATCHPOINT:
+        elif stop.kind is not StopKind.WATCHPOINT:
+            return True
+        else:
             tests = [
                 test
                 for (kind, address, length), test in self._watches.items()

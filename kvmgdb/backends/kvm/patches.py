@@ -6,7 +6,7 @@ one has the last word: what it wrote is what is read, and nothing is put back ov
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
 from kvmgdb.arch.kvm import KvmTrap
@@ -30,14 +30,17 @@ class Patches:
     def __init__(self, memory: PhysicalMemory, trap: KvmTrap) -> None:
         self._memory = memory
         self.trap = trap
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget them all: memory has been made anew."""
         self._physical: dict[int, int] = {}
         self._patches: dict[int, _Patch] = {}
         self._pages: dict[int, set[int]] = {}
-        self._addresses: frozenset[int] | None = None
+        self.addresses: Set[int] = self._physical.keys()
+        """The virtual addresses of all of them; a view, which is as they are."""
+
+    def clear(self) -> None:
+        """Forget them all: memory has been made anew."""
+        self._physical.clear()
+        self._patches.clear()
+        self._pages.clear()
 
     def __contains__(self, virtual: int) -> bool:
         return virtual in self._physical
@@ -45,37 +48,36 @@ class Patches:
     def __bool__(self) -> bool:
         return bool(self._physical)
 
-    @property
-    def addresses(self) -> frozenset[int]:
-        """The virtual addresses of all of them."""
-        if self._addresses is None:
-            self._addresses = frozenset(self._physical)
-        return self._addresses
-
     def is_patched(self, physical: int) -> bool:
         """Whether a trap of ours stands at a physical address."""
         return physical in self._patches
 
     def insert(self, virtual: int, physical: int) -> None:
-        """Put a trap at ``physical``, where ``virtual`` leads now."""
+        """Put a trap at ``physical``, where ``virtual`` leads now.
+
+        Raises:
+            MemoryFault: no memory is there; nothing is kept of it.
+        """
         if virtual in self._physical:
             return
-        self._physical[virtual], self._addresses = physical, None
         patch = self._patches.get(physical)
-        if patch is not None:
+        if patch is None:
+            self._put(physical)
+        else:
             patch.users += 1
-            return
+        self._physical[virtual] = physical
+
+    def _put(self, physical: int) -> None:
         original = self._memory.read(physical, len(self.trap.code))
+        self._memory.write(physical, self.trap.code)
         self._patches[physical] = _Patch(original, self.trap.code)
         self._pages.setdefault(physical // PAGE, set()).add(physical)
-        self._memory.write(physical, self.trap.code)
 
     def remove(self, virtual: int) -> None:
         """Take one out; what it stood on is back."""
         physical = self._physical.pop(virtual, None)
         if physical is None:
             return
-        self._addresses = None
         patch = self._patches[physical]
         patch.users -= 1
         if patch.users:
@@ -138,12 +140,14 @@ class Patches:
         return self._memory.read(physical, len(patch.written)) == patch.written
 
     def _in(self, physical: int, length: int) -> Iterator[tuple[int, _Patch]]:
-        """Those that share a byte with a range."""
-        first = physical - len(self.trap.code) + 1
-        for page in range(first // PAGE, (physical + length - 1) // PAGE + 1):
-            for place in self._pages.get(page, ()):
-                if first <= place < physical + length:
-                    yield place, self._patches[place]
+        """Those that share a byte with a range; what it costs goes by the shorter of range and list."""
+        first, end = physical - len(self.trap.code) + 1, physical + length
+        for page in range(first // PAGE, (end - 1) // PAGE + 1):
+            here = self._pages.get(page)
+            if here:
+                wanted = range(max(first, page * PAGE), min(end, (page + 1) * PAGE))
+                few = here if len(here) < len(wanted) else wanted
+                yield from [(at, self._patches[at]) for at in few if at in here and at in wanted]
 
 
 def _overlay(target: bytearray, start: int, place: int, data: bytes) -> None:

@@ -25,9 +25,6 @@ from kvmgdb.backends.kvm.vcpu import (
     KVM_GUESTDBG_USE_HW_BP,
     KVM_GUESTDBG_USE_SW_BP,
 )
-from kvmgdb.backends.memory import PAGE
-
-_IN_PAGE = PAGE - 1
 
 
 def _instruction(address: int) -> range:
@@ -38,18 +35,19 @@ class Runner:
     """Runs one processor."""
 
     def __init__(
-        self, processor: Processor, exits: Exits, comparing: Comparing, take_signal: Callable[[], None]
+        self, processor: Processor, exits: Exits, comparing: Comparing, woken: Callable[[], bool]
     ) -> None:
         self._port, self._host, self._vcpu = processor.port, processor.host, processor.vcpu
         self._view, self._patches, self._hardware = processor.view, processor.patches, processor.hardware
         self._exits = exits
         self._comparing = comparing
-        self._take_signal = take_signal
-        self._code_address = -1
-        self._code: memoryview | None = None
+        self._woken = woken
         self._armed_to_run = self._armed_to_step = self._had_hardware = self._steps_see_traps = False
+        self._was_plain = False
         self._step_control = self._host.step_control
         self._waiting = False  # the last step ended with the processor waiting for an interrupt
+        self.cut_short = False
+        """Whether a wake-up came before the last step was done."""
         self._has_stepped = False
         successors = processor.host.successors
         self._trap_steps = successors and TrapSteps(processor, successors, self._enter_to_traps)
@@ -83,9 +81,10 @@ class Runner:
 
     # -- runs ----------------------------------------------------------------------------------------
 
-    def run(self, woken: Callable[[], bool]) -> Stop | None:
-        """Run until a stop; None when ``woken``."""
-        while not woken():
+    def run(self) -> Stop | None:
+        """Run until a stop; None when woken."""
+        self._view.forget_code()
+        while not self._woken():
             if not self._armed_to_run:
                 self._arm()
             reason = self._enter_after_step() if self._step_may_be_told_again else self._enter()
@@ -94,30 +93,32 @@ class Runner:
                 return outcome
         return None
 
-    def run_by_steps(
-        self, woken: Callable[[], bool], is_breakpoint: Callable[[int], bool], within: range | None
-    ) -> Stop | None:
-        """The same by single steps, with a look at the watched memory after each; also to the first
-        instruction that is not ``within``, which no interrupt is let into.
+    def run_by_steps(self, is_breakpoint: Callable[[int], bool], within: range | None) -> Stop | None:
+        """The same by single steps, one at least, with a look at the watched memory after each; also to the
+        first instruction that is not ``within``, which no interrupt is let into.
         """
         if within is None:
             self._use_step_control(0)
-        while not woken():
+        while True:
             before = self._view.pc()
             stop = self.step()
-            if stop is not None:
+            if stop is None and not self.cut_short:
+                stop = self._after_step(before, is_breakpoint, within)
+            if stop is not None or self.cut_short or self._woken():
                 return stop
-            pc = self._view.pc()
-            if self._waiting and (within is None or pc == before):
-                continue
-            change = self._comparing.changed() if self._comparing else None
-            if change is not None:
-                return watch_stop(pc, change.kind, change.address)
-            if within is not None and pc not in within:
-                return Stop(StopKind.STEP, pc, reason="left the range that is stepped through")
-            if is_breakpoint(pc):
-                return breakpoint_stop(pc)
-        return None
+
+    def _after_step(
+        self, before: int, is_breakpoint: Callable[[int], bool], within: range | None
+    ) -> Stop | None:
+        pc = self._view.pc()
+        if self._waiting and (within is None or pc == before):
+            return None
+        change = self._comparing.changed() if self._comparing else None
+        if change is not None:
+            return watch_stop(pc, change.kind, change.address)
+        if within is not None and pc not in within:
+            return Stop(StopKind.STEP, pc, reason="left the range that is stepped through")
+        return breakpoint_stop(pc) if is_breakpoint(pc) else None
 
     def _judge(self, reason: int, *, stepped: range | None) -> Outcome:
         outcome = self._exits.judge(reason, stepped=stepped)
@@ -155,47 +156,47 @@ class Runner:
 
     def step(self, *, into_handler: bool = True) -> Stop | None:
         """Execute one instruction; None where nothing happened but that, or where the processor waits for
-        an interrupt and a wake-up comes first.
+        an interrupt, or where a wake-up comes first (:attr:`cut_short`).
 
         An instruction that raises an exception which the guest gets is half a step: with ``into_handler`` the
         next one, the handler's first, is executed too, so that the processor is seen there.
         """
         if self._trap_steps is not None:
             return self._step_by_traps(self._trap_steps)
-        page, state, idle = self._vcpu.page, self._vcpu.state, self._host.idle_exits
-        self._has_stepped, self._waiting = True, False
+        state, idle = self._vcpu.state, self._host.idle_exits
+        self._has_stepped, self._waiting, self.cut_short = True, False, False
         while True:
             before, registers = self._view.pc(), state.synced(self._port.integers) if idle else b""
             if self._waits_at(before):
                 return None
             self._ready_to_step(before)
-            reason, lifted = self._enter_lifted(before)
-            if reason == KVM_EXIT_DEBUG and self._port.is_step(page):
-                self._view.moved(self._port.debug_pc(page, state))
+            reason, is_step = self._enter_lifted(before)
+            if is_step:
                 if registers and registers == state.synced(self._port.integers):
                     idle -= 1
                     continue
-                if lifted or not self._was_plain(before):
+                if not self._was_plain:
                     self._on_step(before)
                 return None
             self._armed_to_step = False
-            if reason == INTERRUPTED and self._still_waits():
+            if reason == INTERRUPTED and self._is_left():
+                self._hide_step(before)
                 return None
             outcome = self._judge(reason, stepped=_instruction(before))
             if isinstance(outcome, Stop):
+                self._hide_step(before)
                 return outcome
             if outcome is Next.STEPPED or (outcome is Next.DELIVERED and not into_handler):
                 return None
 
     def _step_by_traps(self, steps: TrapSteps) -> Stop | None:
         """The same where KVM does not step."""
+        self.cut_short = False
         while True:
             pc = self._view.pc()
             reason = steps.step()
-            if reason is None:
+            if reason is None or (reason == INTERRUPTED and self._is_left()):
                 return None
-            if reason == INTERRUPTED:
-                self._take_signal()
             outcome = self._judge(reason, stepped=range(pc, pc + 1))
             if isinstance(outcome, Stop):
                 return outcome
@@ -206,11 +207,8 @@ class Runner:
         """Whether the processor is about to halt.  A halt is never single-stepped: KVM's emulator, where it
         does that, halts once more at the next instruction that it runs.
         """
-        code = self._code_at(pc)
-        if code is None:
-            return False
-        first = self._view.read_virtual(pc, 1)[0] if pc in self._patches else code[pc & _IN_PAGE]
-        return first == self._port.halt and self._port.may_halt(self._vcpu.state)
+        halt = self._port.halt
+        return halt is not None and self._view.code_byte(pc) == halt and self._port.may_halt(self._vcpu.state)
 
     def _waits_at(self, pc: int) -> bool:
         """With an irqchip, make a halt a step that is done at once: the next run does the waiting."""
@@ -222,13 +220,12 @@ class Runner:
         self._waiting = True
         return True
 
-    def _still_waits(self) -> bool:
-        """After a signal: whether the processor waits for an interrupt, or the step can be done now; whoever
-        runs by steps asks after it what the signal was.
+    def _is_left(self) -> bool:
+        """After a signal: whether the step is left as it is, for a wake-up, or since the processor waits for
+        an interrupt; else it can be done now.
         """
-        self._take_signal()
-        self._waiting = self._vcpu.is_waiting()
-        return self._waiting
+        self.cut_short, self._waiting = self._woken(), self._vcpu.is_waiting()
+        return self.cut_short or self._waiting
 
     def _ready_to_step(self, pc: int) -> None:
         if self._halts_at(pc):
@@ -238,33 +235,28 @@ class Runner:
         if self._vcpu.state.written or not is_armed:
             self._arm_step()
 
-    def _code_at(self, address: int) -> memoryview | None:
-        """The page of code around ``address``, as it was looked up for an earlier instruction."""
-        if address & ~_IN_PAGE != self._code_address:
-            self._code_address, self._code = address & ~_IN_PAGE, self._view.code_page(address)
-        return self._code
-
-    def _was_plain(self, before: int) -> bool:
+    def _steps_on(self, before: int) -> bool:
         """Whether the next step needs nothing done: asking KVM for a step anew costs as much as the step."""
-        code = self._code_at(before)
+        code = self._view.code_page(before)
         return code is not None and self._port.steps_on(code, before, self._view.pc())
 
     def _on_step(self, before: int) -> None:
-        """The guest must not see that it was stepped."""
-        after = self._view.pc()
+        """After one that was not plain."""
         self._armed_to_step = False
-        if before & ~_IN_PAGE == after & ~_IN_PAGE:
-            self._code_address = -1  # it may have been the translation that was changed
-        if not before < after <= before + LONGEST_INSTRUCTION:
-            return
-        leak = self._port.step_leak(self._vcpu.state, self._view.read_virtual(before, after - before))
+        self._view.forget_code()  # it may have been the translation that was changed
+        self._hide_step(before)
+
+    def _hide_step(self, before: int) -> None:
+        """The guest must not see that it was stepped."""
+        after, view = self._view.pc(), self._view
+        leak = self._port.step_leak(self._vcpu.state, before, after, view.read_virtual)
         if leak is not None:
-            self._view.clear_bits(*leak)
+            view.clear_bits(*leak)
 
     # -- into the guest ------------------------------------------------------------------------------
 
-    def _enter_lifted(self, address: int) -> tuple[int, list[int]]:
-        """Without the traps of ours in the instruction at ``address``; which those are.
+    def _enter_lifted(self, address: int) -> tuple[int, bool]:
+        """Without the traps of ours in the instruction at ``address``; also whether that was a single step.
 
         Silent ones are all taken out: an interrupt's handler, which may run whole in a step, would halt for
         ever at one of them.
@@ -273,7 +265,12 @@ class Runner:
         here = everywhere or range(address, address + LONGEST_INSTRUCTION)
         lifted = self._patches.lift(here) if self._patches else []
         try:
-            return self._enter(), lifted
+            reason = self._enter()
+            is_step = reason == KVM_EXIT_DEBUG and self._port.is_step(self._vcpu.page)
+            if is_step:
+                self._view.moved(self._port.debug_pc(self._vcpu.page, self._vcpu.state))
+                self._was_plain = self._steps_on(address)  # by what was executed, which is there now
+            return reason, is_step
         finally:
             self._patches.put_back(lifted)
 
@@ -312,7 +309,8 @@ class Runner:
             arch = self._hardware.run_arch(self._vcpu.state)
         if self._patches:  # after the refresh, which may have made a trap of one
             control |= KVM_GUESTDBG_USE_SW_BP
-        self._vcpu.debug(control, arch)
+        self._vcpu.debug_on(control, arch)
+        self._vcpu.state.expect(everything=True)
         self._armed_to_run, self._armed_to_step = True, False
 
     def _arm_halt(self) -> None:
@@ -329,5 +327,6 @@ class Runner:
             arch = self._hardware.step_arch(self._vcpu.state)
             control |= KVM_GUESTDBG_USE_HW_BP if arch else 0
         self._vcpu.debug(control, arch)
+        self._vcpu.state.expect(everything=self._steps_see_traps)
         self._armed_to_run, self._armed_to_step = False, with_hardware
         self._vcpu.state.written = False

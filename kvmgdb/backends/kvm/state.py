@@ -19,28 +19,45 @@ class State:
     half a change.
     """
 
-    def __init__(self, fd: int, blocks: Iterable[StateBlock], shared: kvm_run, offered: int) -> None:
-        """``offered`` is what KVM_CAP_SYNC_REGS says: the blocks an exit can leave in the shared page."""
+    def __init__(
+        self, fd: int, blocks: Iterable[StateBlock], shared: kvm_run, offered: int, integers: str
+    ) -> None:
+        """``offered`` is what KVM_CAP_SYNC_REGS says: the blocks an exit can leave in the shared page, as it
+        always does with ``integers``.
+        """
         self._fd = fd
         self._blocks = {block.name: block for block in blocks}
         self._synced: dict[str, Struct] = {}
         for block in self._blocks.values():
             if block.sync & offered:
-                self._synced[block.name] = type(block.make()).from_buffer(shared, kvm_run.s.offset)
-                shared.kvm_valid_regs |= block.sync
+                offset = kvm_run.s.offset + block.sync_offset
+                self._synced[block.name] = type(block.make()).from_buffer(shared, offset)
         self._buffers = {name: self._synced.get(name) or b.make() for name, b in self._blocks.items()}
         self._numbers = {
             name: (ioctls.HOST.number(block.get), ioctls.HOST.number(block.set))
             for name, block in self._blocks.items()
         }
         self._known: dict[str, Struct] = {}
+        self._shared = shared
+        least = {name: struct for name, struct in self._synced.items() if name == integers}
+        self._plans = {
+            plan is self._synced: (plan, sum(self._blocks[name].sync for name in plan))
+            for plan in (least, self._synced)
+        }
+        self.expect(everything=True)
         self.written = False
         """Whether something has been written since somebody last took this back."""
+
+    def expect(self, *, everything: bool) -> None:
+        """Say what the exits to come are to leave in the shared page: all they can, or the integers alone.
+        It is cheaper than a call for a block that is needed, and dearer than none.
+        """
+        self._expected, self._shared.kvm_valid_regs = self._plans[everything]
 
     def on_exit(self) -> None:
         """The processor has run: nothing that was fetched holds any more, and what the exit brought does."""
         self._known.clear()
-        self._known.update(self._synced)
+        self._known.update(self._expected)
 
     def get(self, block: str) -> Struct:
         """The structure of a block."""
@@ -78,5 +95,8 @@ class State:
     def close(self) -> None:
         """Let go of the shared page."""
         self._known.clear()
+        self._expected = {}
+        self._plans.clear()
         self._synced.clear()
         self._buffers.clear()
+        del self._shared

@@ -57,11 +57,13 @@ class Vcpu:
         self.page = memoryview(self._map)
         """The shared page, and what an exit puts behind it."""
         self.shared = kvm_run.from_buffer(self._map)
-        self.state = State(self._fd, port.blocks, self.shared, device.has(KVM_CAP_SYNC_REGS))
+        offered = device.has(KVM_CAP_SYNC_REGS)
+        self.state = State(self._fd, port.blocks, self.shared, offered, port.integers)
         self._run_number = ioctls.HOST.number(ioctls.KVM_RUN)
         self._debug_number = ioctls.HOST.number(ioctls.set_guest_debug(port.debug_arch_size))
         self._debug = (ctypes.c_uint32 * (2 + port.debug_arch_size // 4))()
         self._debug_address = ctypes.addressof(self._debug)
+        self._debugged: tuple[int, bytes] | None = None
         port.set_up_vcpu(device, self)
 
     def call(self, request: Ioctl, argument: int | Struct = 0) -> int:
@@ -118,13 +120,19 @@ class Vcpu:
             self.call(ioctls.KVM_SET_MP_STATE, kvm_mp_state(KVM_MP_STATE_RUNNABLE))
 
     def debug(self, control: int, arch: bytes = b"") -> None:
-        """KVM_SET_GUEST_DEBUG; must follow every change of the program counter.
+        """KVM_SET_GUEST_DEBUG; for a single step it must follow every change of the program counter.
 
         Raises:
             BackendError: the host refuses (an encrypted guest's processor cannot be debugged).
         """
         if not self.try_debug(control, arch):
             raise BackendError(refusal(ctypes.get_errno()))
+        self._debugged = (control, arch)
+
+    def debug_on(self, control: int, arch: bytes) -> None:
+        """The same for what lasts, and is not asked for twice: breakpoints, and no step."""
+        if self._debugged != (control, arch):
+            self.debug(control, arch)
 
     def try_debug(self, control: int, arch: bytes = b"") -> bool:
         """The same; False where it is refused."""

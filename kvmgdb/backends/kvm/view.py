@@ -10,6 +10,8 @@ from kvmgdb.backends.kvm.patches import Patches
 from kvmgdb.backends.memory import PAGE, PhysicalMemory, pieces
 from kvmgdb.errors import MemoryFault, RspError
 
+_IN_PAGE, _PAGE_START = PAGE - 1, -PAGE
+
 
 class View:
     """One processor's view."""
@@ -21,9 +23,13 @@ class View:
         self._state = state
         self._memory = memory
         self._patches = patches
+        self._trapped = patches.addresses
         self._pc_register = pc_register
         self._pages: dict[int, Extent | None] = {}
         self._pc: int | None = None
+        self._code_at = -1
+        self._code_physical = 0
+        self._code: memoryview | None = None
 
     def moved(self, pc: int | None = None) -> None:
         """The guest has run, to ``pc`` where that is known: forget what was looked up."""
@@ -60,6 +66,7 @@ class View:
             raise RspError(f"register {name} cannot be written on KVM")
         register.write(self._state.get(register.block), value, self.read_physical)
         self.moved()
+        self.forget_code()
         try:
             self._state.put(register.block)
         except RspError as problem:
@@ -82,9 +89,28 @@ class View:
         return None if found is None else found.physical
 
     def code_page(self, address: int) -> memoryview | None:
-        """The page that virtual ``address`` is in, as the guest executes it now: with our traps."""
-        physical = self.physical(address & ~(PAGE - 1))
-        return None if physical is None else self._memory.page(physical)
+        """The page that virtual ``address`` is in, as the guest executes it now: with our traps.  It is
+        looked up once, until somebody has the last one forgotten.
+        """
+        first = address & _PAGE_START
+        if first != self._code_at:
+            physical = self.physical(first)
+            self._code = None if physical is None else self._memory.page(physical)
+            self._code_at, self._code_physical = first, physical or 0
+        return self._code
+
+    def code_byte(self, address: int) -> int | None:
+        """The byte of that page at ``address``, without our traps."""
+        page, offset = self.code_page(address), address & _IN_PAGE
+        if page is None:
+            return None
+        if address in self._trapped:
+            return self.read_physical(self._code_physical + offset, 1)[0]
+        return page[offset]
+
+    def forget_code(self) -> None:
+        """The page of code may be another by now: more has happened than plain steps."""
+        self._code_at = -1
 
     def read_physical(self, address: int, length: int) -> bytes:
         """Guest-physical memory, without our traps."""
@@ -94,6 +120,7 @@ class View:
         """Write guest-physical memory, under our traps."""
         self._patches.write(address, data)
         self._pages.clear()
+        self.forget_code()
 
     def clear_bits(self, address: int, bits: int) -> None:
         """Clear bits of one byte of guest-virtual memory, if it is there."""
@@ -115,6 +142,9 @@ class View:
         """As much from ``address`` as is there."""
         found = b""
         try:
+            here = self.translate(address)
+            if here is not None and length <= here.length:  # nearly always all of it is in one piece
+                return self.read_physical(here.physical, length)
             for physical, size in self.places(address, length):
                 found += self.read_physical(physical, size)
         except MemoryFault:

@@ -23,6 +23,7 @@ from kvmgdb.arch.kvm import (
     KvmTrap,
     KvmVcpu,
     Measured,
+    ReadVirtual,
     Report,
     StateBlock,
     Trial,
@@ -173,7 +174,9 @@ class PpcKvm:
     def pass_halt(self, state: VcpuState) -> None:
         """Nothing to pass."""
 
-    def step_leak(self, state: VcpuState, code: bytes) -> tuple[int, int] | None:
+    def step_leak(
+        self, state: VcpuState, before: int, after: int, read: ReadVirtual
+    ) -> tuple[int, int] | None:
         """Nothing: MSR[SE] is saved nowhere but by an interrupt, which is not stepped."""
         return None
 

@@ -14,6 +14,7 @@ from kvmgdb.arch.kvm import (
     KvmRegister,
     KvmVcpu,
     Measured,
+    ReadVirtual,
     StateBlock,
     Struct,
     Trial,
@@ -22,7 +23,7 @@ from kvmgdb.arch.kvm import (
 from kvmgdb.arch.kvm_run import KVM_EXIT_IO, UNION_OFFSET
 from kvmgdb.arch.machine import Devices, Extent, ReadPhysical, Region, StartState
 from kvmgdb.arch.stops import GuestException
-from kvmgdb_x86 import debug, debugregs, exceptions, kvm_host, kvm_probe, modes, paging
+from kvmgdb_x86 import debug, debugregs, exceptions, kvm_host, kvm_probe, kvm_steps, modes, paging
 from kvmgdb_x86 import kvm_structs as kvm
 from kvmgdb_x86.exits import BP_VECTOR, DB_VECTOR, DR6_BS
 from kvmgdb_x86.kvm_delivery import (
@@ -43,9 +44,9 @@ from kvmgdb_x86.kvm_registers import (
     XSAVE,
     load_descriptor,
 )
-from kvmgdb_x86.linear import LinearMemory
 from kvmgdb_x86.ports import outputs, read_port
 from kvmgdb_x86.segments import Descriptor
+from kvmgdb_x86.walks import Walks
 
 IDENTITY_MAP_ADDRESS, TSS_ADDRESS = 0xFFFB_C000, 0xFFFB_D000
 """A page, and three, that Intel hosts without unrestricted guests need; where no RAM and no table is."""
@@ -82,6 +83,7 @@ class X86Kvm:
         self._return_after = True
         self._general_detect = False
         self._events = 0
+        self._walks = Walks()
 
     # -- starting ------------------------------------------------------------------------------------
 
@@ -152,8 +154,10 @@ class X86Kvm:
     def translate(self, state: VcpuState, address: int, read: ReadPhysical) -> Extent | None:
         """A walk of the page tables."""
         sregs = state.get(SREGS)
-        look = LinearMemory(paging.PagingState(sregs.cr0, sregs.cr3, sregs.cr4, sregs.efer), read)
-        return look.translate(address)
+        cr0 = sregs.cr0
+        if not cr0 & paging.CR0_PG:
+            return Extent(address, (1 << 64) - address)
+        return self._walks.translate((cr0, sregs.cr3, sregs.cr4, sregs.efer), address, read)
 
     # -- exits ---------------------------------------------------------------------------------------
 
@@ -177,15 +181,8 @@ class X86Kvm:
         return bool(exception == DB_VECTOR and events_of(dr6) & ~_UNSURE == DR6_BS)
 
     def steps_on(self, code: memoryview, before: int, after: int) -> bool:
-        """By the last byte of an instruction that goes straight on, or the target of a short jump."""
-        at, length = before & _IN_PAGE, after - before
-        if 0 < length <= _LONGEST and at + length <= len(code):
-            last = at + length - 1
-            return code[last] not in _FLAGS and code[last - 1] != _MOV_TO_CR
-        if at + 2 > len(code) or code[at] not in _SHORT_JUMPS:
-            return False
-        distance = code[at + 1]
-        return after == before + 2 + (distance if distance < 0x80 else distance - 0x100)
+        """Straight on, or by a short jump, and nothing that touches flags or translation."""
+        return kvm_steps.steps_on(code, before, after)
 
     def may_halt(self, state: VcpuState) -> bool:
         """At privilege level 0 (SDM vol. 2, "HLT")."""
@@ -202,13 +199,11 @@ class X86Kvm:
         queued.interrupt.shadow, queued.flags = 0, queued.flags | kvm.KVM_VCPUEVENT_VALID_SHADOW
         state.put(EVENTS)
 
-    def step_leak(self, state: VcpuState, code: bytes) -> tuple[int, int] | None:
-        """PUSHF pushes the trap flag, which is ours: bit 8 of what is on the stack now."""
-        if code[-1:] != b"\x9c" or not _PREFIXES.issuperset(code[:-1]):
-            return None
-        sregs, rsp = state.get(SREGS), state.get(REGS).rsp
-        wide = sregs.ss.db or self.mode(state) == "64"
-        return sregs.ss.base * (self.mode(state) != "64") + (rsp if wide else rsp & 0xFFFF) + 1, 1
+    def step_leak(
+        self, state: VcpuState, before: int, after: int, read: ReadVirtual
+    ) -> tuple[int, int] | None:
+        """The trap flag, which is ours, where PUSHF or an exception has pushed it."""
+        return kvm_steps.step_leak(state, self.mode(state), before, after, read)
 
     def debug_exception(self, run: memoryview, state: VcpuState, code: bytes) -> GuestException:
         """#BP, or #DB with the events of the payload.
@@ -292,14 +287,6 @@ class X86Kvm:
         """Unless it has set DR7.GD itself."""
         return not state.get(DEBUGREGS).dr7 & _DR7_GD
 
-
-_IN_PAGE = 0xFFF
-_LONGEST = 15
-_FLAGS = frozenset((0x9C, 0x9D, 0xCF))  # PUSHF, POPF, IRET
-_PREFIXES = frozenset((0x66, *range(0x40, 0x50)))  # operand size, REX
-_MOV_TO_CR = 0x22  # behind 0F, before the register byte
-_SHORT_JUMPS = frozenset((*range(0x70, 0x80), *range(0xE0, 0xE4), 0xEB))
-"""Jcc, LOOP and JMP with a distance of one byte."""
 
 _UNSURE = 1 << 11 | 1 << 16
 """DR6.BLD and RTM, active low: some hosts leave them clear, so clear says nothing (facts of the host)."""

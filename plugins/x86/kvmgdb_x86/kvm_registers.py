@@ -13,12 +13,15 @@ from kvmgdb_x86.segments import Descriptor
 
 REGS, SREGS, XSAVE, DEBUGREGS, MSRS, EVENTS = "regs", "sregs", "xsave", "debugregs", "msrs", "events"
 
-KVM_SYNC_X86_REGS = 1
-"""It stands first in ``struct kvm_sync_regs``."""
+KVM_SYNC_X86_REGS, KVM_SYNC_X86_SREGS = 1, 2
 
 BLOCKS = (
     StateBlock(REGS, kvm.KVM_GET_REGS, kvm.KVM_SET_REGS, kvm.kvm_regs, sync=KVM_SYNC_X86_REGS),
-    StateBlock(SREGS, kvm.KVM_GET_SREGS, kvm.KVM_SET_SREGS, kvm.kvm_sregs),
+    StateBlock(
+        *(SREGS, kvm.KVM_GET_SREGS, kvm.KVM_SET_SREGS, kvm.kvm_sregs),
+        sync=KVM_SYNC_X86_SREGS,
+        sync_offset=kvm.kvm_sync_regs.sregs.offset,
+    ),
     StateBlock(XSAVE, kvm.KVM_GET_XSAVE, kvm.KVM_SET_XSAVE, kvm.kvm_xsave),
     StateBlock(DEBUGREGS, kvm.KVM_GET_DEBUGREGS, kvm.KVM_SET_DEBUGREGS, kvm.kvm_debugregs),
     StateBlock(MSRS, kvm.KVM_GET_MSRS, kvm.KVM_SET_MSRS, kvm.new_msrs, answer=len(kvm.MSRS)),

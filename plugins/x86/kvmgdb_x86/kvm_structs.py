@@ -154,6 +154,12 @@ class kvm_vcpu_events(ctypes.Structure):
     )
 
 
+class kvm_sync_regs(ctypes.Structure):
+    """KVM_CAP_SYNC_REGS: what an exit can leave in the shared page."""
+
+    _fields_ = (("regs", kvm_regs), ("sregs", kvm_sregs), ("events", kvm_vcpu_events))
+
+
 KVM_VCPUEVENT_VALID_SHADOW = 0x4
 KVM_VCPUEVENT_VALID_PAYLOAD = 0x10
 KVM_CAP_EXCEPTION_PAYLOAD = 164

@@ -74,3 +74,12 @@ def test_what_is_set_is_known_until_it_is_dropped(tests: HitTests) -> None:
         assert tests.known(*key)
         tests.drop(*key)
         assert not tests.known(*key)
+
+
+def test_what_is_taken_out_is_no_longer_known(tests: HitTests) -> None:
+    for kind in (SOFTWARE, HARDWARE, WRITE):
+        tests.set(kind, 0x1000, 1, None)
+    for kind in (SOFTWARE, HARDWARE, WRITE):
+        assert tests.known(kind, 0x1000, 1)
+        tests.drop(kind, 0x1000, 1)
+        assert not tests.known(kind, 0x1000, 1)

@@ -10,6 +10,8 @@ from kvmgdb.arch.kvm import KvmTrap, Report
 from kvmgdb.arch.machine import Region
 from kvmgdb.backends.kvm.patches import Patches
 from kvmgdb.backends.memory import PhysicalMemory
+from kvmgdb.errors import MemoryFault
+from tests.support.work import work_of
 
 SIZE = 0x2000
 INT3 = KvmTrap(b"\xcc", Report.DEBUG, 0)
@@ -140,3 +142,30 @@ def test_forgotten_with_the_memory(memory: PhysicalMemory) -> None:
     patches.clear()
     assert not patches
     assert VIRTUAL + 16 not in patches
+
+
+def test_what_a_short_look_costs_does_not_go_by_how_many_there_are(memory: PhysicalMemory) -> None:
+    """A stop looks at the instruction it is at, in a page that may be full of traps."""
+    few, many = Patches(memory, INT3), Patches(_memory(), INT3)
+    for patches, count in ((few, 20), (many, 0x1000)):
+        for place in range(count):
+            patches.insert(VIRTUAL + place, place)
+    assert work_of(lambda: many.read(2, 15)) == work_of(lambda: few.read(2, 15))
+
+
+def test_the_addresses_are_as_they_are_now(memory: PhysicalMemory) -> None:
+    """No copy of them is made: it would be made anew at each stop."""
+    patches = Patches(memory, INT3)
+    addresses = patches.addresses
+    patches.insert(VIRTUAL + 16, 16)
+    assert addresses == {VIRTUAL + 16}
+
+
+def test_one_where_no_memory_is_leaves_nothing_behind(memory: PhysicalMemory) -> None:
+    patches = Patches(memory, INT3)
+    with pytest.raises(MemoryFault):
+        patches.insert(VIRTUAL, SIZE)
+    assert not patches
+    patches.remove(VIRTUAL)
+    patches.insert(VIRTUAL, 16)  # it leads to memory by now
+    assert memory.read(16, 1) == b"\xcc"

@@ -17,6 +17,7 @@ COMMON = (structs.kvm_userspace_memory_region, structs.kvm_enable_cap, structs.k
 OF_X86 = (
     *(x86.kvm_regs, x86.kvm_segment, x86.kvm_dtable, x86.kvm_sregs, x86.kvm_debugregs, x86.kvm_msr_entry),
     *(x86.kvm_cpuid_entry2, x86.kvm_guest_debug_arch, x86.kvm_debug_exit_arch, x86.kvm_pit_config),
+    x86.kvm_sync_regs,
 )
 OF_PPC = (ppc.kvm_regs, ppc.kvm_sregs, ppc.kvm_one_reg, ppc.kvm_translation, ppc.kvm_guest_debug_arch)
 OPEN_ENDED = ((x86.kvm_msrs, "entries"), (x86.kvm_cpuid2, "entries"), (structs.kvm_signal_mask, "sigset"))

@@ -7,10 +7,11 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from kvmgdb.backends.kvm.waker import WAKE_SIGNAL, Waker
+from kvmgdb.backends.kvm.waker import LATE, WAKE_SIGNAL, Waker
 
 
 @pytest.fixture
@@ -68,6 +69,51 @@ def test_nothing_is_left_pending(waker: Waker, pipe: tuple[int, int]) -> None:
         waker.arm(pipe[0])
         waker.disarm()
         assert not _pending()
+
+
+def test_a_file_is_always_readable(waker: Waker, tmp_path: Path) -> None:
+    """Standard input may be one; there is nothing to wait for."""
+    with (tmp_path / "packets").open("w+b") as file:
+        waker.arm(file.fileno())
+        assert waker.woken()
+        waker.disarm()
+
+
+def test_a_late_one_is_watched_where_it_lasts(waker: Waker, pipe: tuple[int, int]) -> None:
+    """Whatever came before it: a burst of others, or a while without any."""
+    os.write(pipe[1], b"!")
+    for pause in (0, 3 * LATE):
+        for _ in range(100):
+            waker.arm(pipe[0], late=True)
+            waker.disarm()
+        assert not _pending()
+        time.sleep(pause)
+        waker.arm(pipe[0], late=True)
+        assert _until_sent(waker)
+        assert waker.woken()
+        waker.disarm()
+        assert not _pending()
+
+
+def test_a_late_one_on_a_file(waker: Waker, tmp_path: Path) -> None:
+    with (tmp_path / "packets").open("w+b") as file:
+        waker.arm(file.fileno(), late=True)
+        assert not waker.woken()
+        assert _until_sent(waker)
+        assert waker.woken()
+        waker.disarm()
+
+
+def test_a_signal_of_the_process_ends_a_late_one_too(waker: Waker, pipe: tuple[int, int]) -> None:
+    old = signal.signal(signal.SIGUSR1, lambda *_: None)
+    try:
+        waker.arm(pipe[0], late=True)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert _until_sent(waker)
+        assert not waker.woken()
+        waker.disarm()
+    finally:
+        signal.signal(signal.SIGUSR1, old)
 
 
 def test_what_has_been_read_wakes_nobody(waker: Waker, pipe: tuple[int, int]) -> None:
