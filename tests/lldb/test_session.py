@@ -177,6 +177,7 @@ def test_ctrl_c() -> None:
         lldb.type("p want_spin = 1\n")
         lldb.wait_for("$0 = 1")
         lldb.type("continue\n")
+        lldb.wait_for("Process 1 resuming")  # before it says so, Ctrl-C is its command line's
         server.wait_for_error_text("sample guest")
         lldb.type(CTRL_C)
         lldb.wait_for("stop reason = signal SIGINT")
