@@ -42,7 +42,13 @@ class Format(Enum):
 
 
 @lab_app.command()
-def up(file: LabFile, sets: Sets = None) -> None:
+def up(
+    file: LabFile,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start a guest that has ended again, at the same address.")
+    ] = False,
+    sets: Sets = None,
+) -> None:
     """Start every guest of a lab and serve each to a debugger, until Ctrl-C.
 
     On a terminal a table shows how the guests are; elsewhere a line says what has changed.
@@ -51,8 +57,8 @@ def up(file: LabFile, sets: Sets = None) -> None:
 
     lab = _load(file, sets)
     with board.up(lab) as guests, _shown(lab.title) as show:
-        board.watch(guests, show)
-        failed = [guest.name for guest in guests if guest.status().state == "failed"]
+        board.watch(guests, show, restart=restart)
+        failed = [guest.status.name for guest in guests if guest.status.state == "failed"]
     if failed:
         raise KvmgdbError(f"{file}: failed: {', '.join(failed)}")
 
