@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -114,6 +115,7 @@ def run(
 
     lab = _load(file, sets)
     plans = runner.chosen(lab, names or [])
+    _writable(junit, html, json)
     pool: runner.Pool
     if workers is None:
         pool = runner.LocalPool(min(jobs or runner.cores(), len(plans)))
@@ -121,8 +123,13 @@ def run(
         from kvmgdb.lab.workers import DaskPool
 
         pool = DaskPool(workers)
-    with _progress(len(plans)) as on_done:
-        result = runner.run(lab, plans, pool, on_done)
+    try:
+        with _progress(len(plans)) as on_done:
+            result = runner.run(lab, plans, pool, on_done)
+    except runner.InterruptedRunError as interrupted:
+        _write(interrupted.result, junit, html, json)
+        typer.echo(_total(interrupted.result))
+        raise
     _write(result, junit, html, json)
     typer.echo(_total(result))
     raise typer.Exit(0 if result.passed else 1)
@@ -147,6 +154,7 @@ def _progress(count: int) -> Iterator[Callable[[SessionResult], None]]:
         yield done
 
 
+_DEEPER = " " * 8
 _STYLES = {"passed": "green", "failed": "red", "error": "bold red"}
 
 
@@ -154,18 +162,15 @@ def _lines(result: SessionResult) -> Iterator[str]:
     """What is said of a session: one line, and one for each thing that is wrong."""
     yield f"{result.outcome.value:6}  {result.name}  ({result.guest}, {result.seconds:.1f} s)"
     if result.problem:
-        yield f"        {result.problem}"
+        yield indent(result.problem, _DEEPER)
     for check in result.checks:
         if not check.passed:
-            yield f"        {check.what}: expected {check.expected}, found {check.found}"
+            first, *more = f"{check.what}: expected {check.expected}, found {check.found}".splitlines()
+            yield "\n".join([_DEEPER + first, *(f"{_DEEPER}| {line}" for line in more)])
 
 
 def _total(result: LabResult) -> str:
-    from kvmgdb.lab.results import Outcome
-
-    counts = [(result.count(outcome), outcome.value) for outcome in Outcome]
-    told = ", ".join(f"{count} {word}" for count, word in counts if count)
-    return f"{result.lab}: {told} in {result.seconds:.1f} s"
+    return f"{result.lab}: {result.told} in {result.seconds:.1f} s"
 
 
 @lab_app.command("list")
@@ -265,6 +270,16 @@ def _write(result: LabResult, junit: Path | None, html: Path | None, json: Path 
         _save(html, page(result))
     if json is not None:
         _save(json, result.to_json() + "\n")
+
+
+def _writable(*paths: Path | None) -> None:
+    """Make the folders of reports, and say before the run what it could not be written to after it."""
+    for path in filter(None, paths):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.open("a").close()
+        except OSError as problem:
+            raise KvmgdbError(f"{path}: cannot be written: {problem.strerror}") from None
 
 
 def _save(path: Path, text: str) -> None:

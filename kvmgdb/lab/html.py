@@ -54,15 +54,12 @@ def _page(result: LabResult) -> Iterator[str]:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(result.lab)}</title><style>{_STYLE}</style></head><body>"
     )
-    told = ", ".join(
-        f"{result.count(outcome)} {outcome.value}" for outcome in Outcome if result.count(outcome)
-    )
     yield f"<h1>{escape(result.lab)}</h1>"
-    yield f'<p class="dim">{told or "no sessions"}, in {result.seconds:.1f} s, {escape(result.started)},'
+    yield f'<p class="dim">{result.told}, in {result.seconds:.1f} s, {escape(result.started)},'
     yield f"kvmgdb {escape(result.kvmgdb)}</p>"
     bars = [(outcome.value, result.count(outcome)) for outcome in Outcome if result.count(outcome)]
     cells = "".join(f'<span class="{name}" style="flex: {count}"></span>' for name, count in bars)
-    yield f'<div class="bar" role="img" aria-label="{told}">{cells}</div>'
+    yield f'<div class="bar" role="img" aria-label="{result.told}">{cells}</div>'
     yield _overview(result.sessions)
     for number, session in enumerate(result.sessions):
         yield from _session(number, session)

@@ -206,6 +206,29 @@ def test_a_lab_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signa
     assert "Traceback" not in (tmp_path / "out").read_text()
 
 
+def test_reports_of_a_run_that_is_interrupted_tell_what_was_found_until_then(tmp_path: Path) -> None:
+    sessions = [f"  good: {SESSIONS['good']}", f"  endless: {SESSIONS['endless']}".replace("3", "60")]
+    file = write_lab(tmp_path, [GUESTS, "sessions:", *sessions])
+    report = tmp_path / "new" / "results.json"
+    lab = start_lab(tmp_path / "out", "run", file, "-j", "2", "--json", str(report))
+    until("one is over", lambda: "passed  good" in (tmp_path / "out").read_text())
+
+    lab.send_signal(signal.SIGINT)
+
+    assert lab.wait(LIMIT) == 130
+    found = {s["name"]: (s["outcome"], s["problem"]) for s in json.loads(report.read_text())["sessions"]}
+    assert found == {"good": ("passed", ""), "endless": ("error", "the lab was interrupted")}
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_run(tmp_path: Path) -> None:
+    file = write_lab(tmp_path, [GUESTS, "sessions:", f"  good: {SESSIONS['good']}"])
+
+    done = run_lab("run", file, "--junit", str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"kvmgdb: {tmp_path}: cannot be written: Is a directory\n"
+
+
 def _parent(pid: int) -> int:
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
