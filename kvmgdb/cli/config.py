@@ -38,26 +38,30 @@ def check(
         list[Path], typer.Argument(metavar="FILE...", help="Configuration files.", autocompletion=file_names)
     ],
 ) -> None:
-    """Check files by themselves: one line for each mistake, and exit code 2 if there is any."""
+    """Check files by themselves: one line for each mistake, and exit code 2 if there is any.
+
+    The images they name are read too.
+    """
     from kvmgdb import builtin
-    from kvmgdb.app import unknown_names
     from kvmgdb.config.lab import is_lab, load_lab
     from kvmgdb.config.load import load
     from kvmgdb.config.problems import raise_problems
     from kvmgdb.config.text import printable
     from kvmgdb.plugins import load_plugins
+    from kvmgdb.servable import not_here, unusable
 
     failed = False
     plugins = load_plugins(builtin)
     for file in files:
         try:
-            guests = load_lab(file).guests.values() if is_lab(file) else [load(file)]
-            raise_problems([line for guest in guests for line in unknown_names(guest, plugins)])
+            guests = list(load_lab(file).guests.values()) if is_lab(file) else [load(file)]
+            raise_problems([line for guest in guests for line in unusable(guest, plugins)])
         except ConfigError as error:
             failed = True
             log.error("%s", error, extra=WITHOUT_PREFIX)
         else:
-            typer.echo(f"{printable(str(file))}: ok")
+            here = dict.fromkeys(filter(None, (not_here(guest, plugins) for guest in guests)))
+            typer.echo(f"{printable(str(file))}: ok" + "".join(f", but not here: {why}" for why in here))
     raise typer.Exit(2 if failed else 0)
 
 
@@ -118,14 +122,16 @@ def init(
 ) -> None:
     """Write a commented file that holds the defaults; a file that exists is left alone."""
     from kvmgdb import builtin
+    from kvmgdb.config.resolved import DEFAULTS
     from kvmgdb.config.template import template
     from kvmgdb.plugins import load_plugins
 
     text, plugins = template(arch, backend), load_plugins(builtin)
-    if arch is not None:
-        plugins.resolve(arch)
     if backend is not None:
         plugins.backend(backend)
+    chosen = None if arch is None else plugins.resolve(arch)
+    if chosen is not None:
+        plugins.backend(backend or DEFAULTS.backend).supports(chosen)
     if str(output) == "-":
         typer.echo(text, nl=False)
         return
@@ -137,6 +143,8 @@ def init(
     except OSError as error:
         raise ConfigError(f"{output}: cannot be written: {error.strerror}") from None
     typer.echo(f"wrote {output}")
+    if chosen is not None and chosen.sample_guest is None:
+        log.warning("%s has no sample guest: the file needs an image under guest", chosen.id)
 
 
 @config_app.command()

@@ -253,9 +253,15 @@ def report(
 
 
 def _load(file: Path, sets: list[str] | None) -> Lab:
+    from kvmgdb import builtin
     from kvmgdb.config.lab import load_lab
+    from kvmgdb.config.problems import raise_problems
+    from kvmgdb.plugins import load_plugins
+    from kvmgdb.servable import unfit
 
-    return load_lab(file, os.environ, sets or ())
+    lab, plugins = load_lab(file, os.environ, sets or ()), load_plugins(builtin)
+    raise_problems([line for guest in lab.guests.values() for line in unfit(guest, plugins)])
+    return lab
 
 
 def _write(result: LabResult, junit: Path | None, html: Path | None, json: Path | None) -> None:

@@ -89,9 +89,12 @@ def serve(
 
     With no image, the built-in sample guest of the architecture is started.
     """
-    from kvmgdb import app
+    from kvmgdb import app, builtin
     from kvmgdb.config.load import load
+    from kvmgdb.config.problems import raise_problems
     from kvmgdb.debugger import Gdb, private_listener
+    from kvmgdb.plugins import load_plugins
+    from kvmgdb.servable import unfit
 
     flags = {
         "arch": arch, "backend": backend, "image": image, "entry": entry, "memory": memory, "listen": listen,
@@ -100,13 +103,14 @@ def serve(
     }  # fmt: skip
     given = {name: value for name, value in flags.items() if value not in (None, [])}
     with Waiting("starting the guest") as waiting:
-        loaded = load(config, os.environ, given, set_ or [])
+        loaded, plugins = load(config, os.environ, given, set_ or []), load_plugins(builtin)
+        raise_problems(unfit(loaded, plugins))
         if not (gdb or gdb_command is not None or monitor):
-            app.serve(loaded.config, partial(_announce, waiting))
+            app.serve(loaded.config, plugins, partial(_announce, waiting))
             return
         with private_listener(loaded) as private:
             own = Gdb(gdb_command or "", tuple(monitor or ()))
-            raise typer.Exit(app.serve(private, lambda *_: waiting.done(), own))
+            raise typer.Exit(app.serve(private, plugins, lambda *_: waiting.done(), own))
 
 
 def _announce(waiting: Waiting, address: str, hint: str) -> None:

@@ -46,4 +46,6 @@ def no_file(path: Path) -> str:
     """What to say of a path that is no file; empty if it is one."""
     if path.is_file():
         return ""
-    return f"expected a file, found {'the folder' if path.is_dir() else 'no'} {shown(str(path))}"
+    if path.is_dir():
+        return f"expected a file, found the folder {shown(str(path))}"
+    return f"expected a file, found no {shown(str(path))}"
