@@ -11,9 +11,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kvmgdb.cli.complete import archs, backends, file_names, settings
+from kvmgdb.cli.complete import archs, backends, file_names
+from kvmgdb.cli.flags import (
+    AllowRemote,
+    Arch,
+    Backend,
+    Entry,
+    Image,
+    Listen,
+    Memory,
+    Once,
+    Policy,
+    Run,
+    Sets,
+    Trace,
+    given,
+)
 from kvmgdb.cli.log import WITHOUT_PREFIX
-from kvmgdb.errors import ConfigError
+from kvmgdb.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from kvmgdb.config.rows import Row
@@ -70,29 +85,42 @@ def show(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="A configuration file.", autocompletion=file_names)
     ] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Set one value, such as guest.memory=16MiB.",
-            autocompletion=settings,
-        ),
-    ] = None,
+    arch: Arch = None,
+    backend: Backend = None,
+    image: Image = None,
+    entry: Entry = None,
+    memory: Memory = None,
+    listen: Listen = None,
+    allow_remote: AllowRemote = False,
+    policy: Policy = None,
+    sets: Sets = None,
+    once: Once = False,
+    run: Run = False,
+    trace: Trace = None,
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
 ) -> None:
-    """Show every value and where it came from: the file, a KVMGDB_* variable, --set, or the default.
+    """Show every value and where it came from: a flag, a KVMGDB_* variable, the file, or the default.
 
-    Of a lab, those of each guest.
+    The flags are those of serve.  Of a lab, the values of each guest, with --set alone.
     """
     from kvmgdb.config.lab import is_lab, load_lab
     from kvmgdb.config.load import load
     from kvmgdb.config.rows import lab_rows, rows_of
+    from kvmgdb.config.sources import flag_of
 
+    flags = given(
+        arch=arch, backend=backend, image=image, entry=entry, memory=memory, listen=listen,
+        allow_remote=allow_remote, policy=policy, once=once, run=run, trace=trace,
+    )  # fmt: skip
     if file is not None and is_lab(file):
+        if flags:
+            one = flag_of(next(iter(flags)))
+            raise UsageError(
+                f"{file}: this is a lab, and {one} is for one guest: take --set, for all of them"
+            )
         rows = lab_rows(load_lab(file, os.environ, sets or ()).guests)
     else:
-        rows = rows_of(load(file, environment=os.environ, sets=sets or ()))
+        rows = rows_of(load(file, os.environ, flags, sets or ()))
     if output is Format.JSON:
         _print_json({row.key: {"value": row.value, "origin": row.origin} for row in rows})
     elif sys.stdout.isatty():
