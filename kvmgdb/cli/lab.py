@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kvmgdb.cli.progress import Waiting
 from kvmgdb.errors import KvmgdbError
 
 if TYPE_CHECKING:
@@ -48,16 +49,22 @@ def up(
     restart: Annotated[
         bool, typer.Option("--restart", help="Start a guest that has ended again, at the same address.")
     ] = False,
+    logs: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Keep what each guest prints, and its trace, in FOLDER/NAME."),
+    ] = None,
     sets: Sets = None,
 ) -> None:
     """Start every guest of a lab and serve each to a debugger, until Ctrl-C.
 
     On a terminal a table shows how the guests are; elsewhere a line says what has changed.
     """
-    from kvmgdb.lab import board
+    from kvmgdb.lab import board, reports
 
     lab = _load(file, sets)
-    with board.up(lab) as guests, _shown(lab.title) as show:
+    if logs is not None:
+        reports.make_folder(logs)
+    with board.up(lab, logs) as guests, _shown(lab.title) as show:
         board.watch(guests, show, restart=restart)
         failed = [guest.status.name for guest in guests if guest.status.state == "failed"]
     if failed:
@@ -111,26 +118,28 @@ def run(
 
     The exit code is 0 if all passed, 1 if not.
     """
-    from kvmgdb.lab import runner
+    from kvmgdb.lab import reports, runner
 
     lab = _load(file, sets)
     plans = runner.chosen(lab, names or [])
-    _writable(junit, html, json)
+    files = reports.Files(junit, html, json)
+    files.prepare()
     pool: runner.Pool
     if workers is None:
         pool = runner.LocalPool(min(jobs or runner.cores(), len(plans)))
     else:
         from kvmgdb.lab.workers import DaskPool
 
-        pool = DaskPool(workers)
+        with Waiting(f"connecting to the scheduler at {workers}"):
+            pool = DaskPool(workers)
     try:
         with _progress(len(plans)) as on_done:
             result = runner.run(lab, plans, pool, on_done)
     except runner.InterruptedRunError as interrupted:
-        _write(interrupted.result, junit, html, json)
+        files.write(interrupted.result)
         typer.echo(_total(interrupted.result))
         raise
-    _write(result, junit, html, json)
+    files.write(result)
     typer.echo(_total(result))
     raise typer.Exit(0 if result.passed else 1)
 
@@ -238,6 +247,7 @@ def report(
     html: Html = None,
 ) -> None:
     """Make reports of a run that is over; without a file to write, say how it went."""
+    from kvmgdb.lab.reports import Files
     from kvmgdb.lab.results import from_json
 
     try:
@@ -248,7 +258,7 @@ def report(
     for session in result.sessions:
         for line in _lines(session):
             typer.echo(line)
-    _write(result, junit, html, None)
+    Files(junit, html).write(result)
     typer.echo(_total(result))
 
 
@@ -262,34 +272,3 @@ def _load(file: Path, sets: list[str] | None) -> Lab:
     lab, plugins = load_lab(file, os.environ, sets or ()), load_plugins(builtin)
     raise_problems([line for guest in lab.guests.values() for line in unfit(guest, plugins)])
     return lab
-
-
-def _write(result: LabResult, junit: Path | None, html: Path | None, json: Path | None) -> None:
-    """Write the reports that were asked for."""
-    if junit is not None:
-        from kvmgdb.lab.junit import junit as as_junit
-
-        _save(junit, as_junit(result))
-    if html is not None:
-        from kvmgdb.lab.html import page
-
-        _save(html, page(result))
-    if json is not None:
-        _save(json, result.to_json() + "\n")
-
-
-def _writable(*paths: Path | None) -> None:
-    """Make the folders of reports, and say before the run what it could not be written to after it."""
-    for path in filter(None, paths):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.open("a").close()
-        except OSError as problem:
-            raise KvmgdbError(f"{path}: cannot be written: {problem.strerror}") from None
-
-
-def _save(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as problem:
-        raise KvmgdbError(f"{path}: cannot be written: {problem.strerror}") from None

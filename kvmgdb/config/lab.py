@@ -10,7 +10,7 @@ from typing import Any
 
 from kvmgdb.config.check import validate
 from kvmgdb.config.files import node_trees
-from kvmgdb.config.lab_models import LAB, LAB_KEYS, OF_A_LAB, SESSION, SESSION_KEYS, name_problem
+from kvmgdb.config.lab_models import LAB, LAB_KEYS, OF_A_LAB, SCRIPTS, SESSION, SESSION_KEYS, name_problem
 from kvmgdb.config.layers import Layer, stack
 from kvmgdb.config.listen import StdioAddress, TcpAddress
 from kvmgdb.config.load import guest_layer, layer, outer_trees
@@ -167,11 +167,11 @@ def _sessions(
             place = node.locate(("guest",))[0].origin.place
             hint = did_you_mean(plan.guest, guests)
             problems.append(f"{place}: {path}.guest: there is no guest {shown(plan.guest)}{hint}")
-        said = [key for key in ("gdb", "script", "python") if key in data]
+        said = [key for key in SCRIPTS if key in data]
         if len(said) != 1:
             found = " and ".join(said) or "none of them"
             problems.append(
-                f"{node.origin.place}: {path}: expected one of gdb, script, python; found {found}"
+                f"{node.origin.place}: {path}: expected one of {', '.join(SCRIPTS)}; found {found}"
             )
         problems += _missing_files(plan, path, node)
         yield name, plan

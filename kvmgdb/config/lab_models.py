@@ -21,6 +21,9 @@ MAX_SECONDS = 3600
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 """Names of guests and sessions: they become names of files and of tests."""
 
+SCRIPTS = ("gdb", "script", "python")
+"""The keys of a session that say what is done: each session has one."""
+
 _closed = with_config(ConfigDict(extra="forbid"))
 
 
@@ -137,7 +140,10 @@ class ExpectData(TypedDict, total=False):
     exit: Annotated[_Number, Field(description="The status the guest ended with.")]
 
 
-@_closed
+_ONE_OF: Any = {"oneOf": [{"required": [key]} for key in SCRIPTS]}
+
+
+@with_config(ConfigDict(extra="forbid", json_schema_extra=_ONE_OF))
 class SessionData(TypedDict, total=False):
     """One scripted session with a guest of its own; one of gdb, script and python says what is done."""
 

@@ -60,10 +60,11 @@ class Status:
 class GuestUp:
     """One guest of the lab: its process, and what that has said so far."""
 
-    def __init__(self, name: str, config: ServeConfig, folder: Path) -> None:
+    def __init__(self, name: str, config: ServeConfig, folder: Path, *, kept: bool) -> None:
         self.status = Status(name, config.arch or "", config.backend, "", "starting")
         self._config = config
         self._folder = folder
+        self._kept = kept
         self._process = ExitStack()
         self._ended_at = 0.0
         self.start()
@@ -78,8 +79,8 @@ class GuestUp:
         self._served = self._process.enter_context(
             launched(file, Path.cwd(), self._folder, own and own.absolute(), ["-v"])
         )
-        self._log = Tail(self._served.console, consume=True)
-        self._trace = Tail(self._served.trace, consume=own is None)
+        self._log = Tail(self._served.console, consume=not self._kept)
+        self._trace = Tail(self._served.trace, consume=own is None and not self._kept)
         self.status = replace(self.status, state="starting", client="")
 
     def stop(self) -> None:
@@ -146,16 +147,18 @@ def _client(what: str, who: str) -> tuple[str, str]:
 
 
 @contextmanager
-def up(lab: Lab) -> Iterator[list[GuestUp]]:
+def up(lab: Lab, logs: Path | None = None) -> Iterator[list[GuestUp]]:
     """Start every guest; all of them are ended when the block is left.  One that does not start is told of by
     its status.
+
+    With ``logs`` what they print, and their traces, are in a folder for each there, and stay.
     """
     with scratch() as folder, ExitStack() as cleanup:
         guests: list[GuestUp] = []
         for number, (name, loaded) in enumerate(lab.guests.items()):
-            own = folder / str(number)
-            own.mkdir()
-            guests.append(GuestUp(name, loaded.config, own))
+            own = folder / str(number) if logs is None else logs.absolute() / name
+            own.mkdir(parents=True, exist_ok=True)
+            guests.append(GuestUp(name, loaded.config, own, kept=logs is not None))
             cleanup.callback(guests[-1].close)
         yield guests
         for guest in guests:  # all at once, and then one by one

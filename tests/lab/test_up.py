@@ -120,6 +120,18 @@ def test_killed_it_takes_its_guests_along(lab: subprocess.Popen[bytes], output: 
     until("the guest is gone", lambda: not _is_listening(host, int(port)))
 
 
+def test_what_the_guests_print_can_be_kept(tmp_path: Path, output: Path) -> None:
+    file = write_lab(tmp_path, ["guests: {one: {run: true}, two: {arch: ppc, run: true}}"])
+
+    lab = start_lab(output, "up", file, "--logs", str(tmp_path / "new" / "logs"))
+
+    assert lab.wait(LIMIT) == 0, output.read_text()
+    for name in ("one", "two"):
+        folder = tmp_path / "new" / "logs" / name
+        assert "goodbye" in (folder / "console").read_text()
+        assert '"event": "exit"' in (folder / "trace.jsonl").read_text().replace('":"', '": "')
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_socket_and_no_folder_is_left(tmp_path: Path, output: Path, number: signal.Signals) -> None:
     """Not even where the lab has no time to say goodbye."""

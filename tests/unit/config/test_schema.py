@@ -63,6 +63,8 @@ sessions:
              memory: {"&a": "de ad"}, exit: 0}""",
 ]
 BAD_LABS = [
+    "version: 1\nguests: {a: {}}\nsessions: {s: {guest: a}}",
+    "version: 1\nguests: {a: {}}\nsessions: {s: {guest: a, gdb: c, python: x}}",
     "version: 1\nguests: {}",
     "version: 1\nsessions: {}",
     "guests: {}",
