@@ -15,6 +15,7 @@ import typer
 
 from kvmgdb.cli.progress import Waiting
 from kvmgdb.errors import KvmgdbError
+from kvmgdb.signals import Terminable
 
 if TYPE_CHECKING:
     from kvmgdb.config.lab import Lab
@@ -64,7 +65,7 @@ def up(
     lab = _load(file, sets)
     if logs is not None:
         reports.make_folder(logs)
-    with board.up(lab, logs) as guests, _shown(lab.title) as show:
+    with Terminable(), board.up(lab, logs) as guests, _shown(lab.title) as show:
         board.watch(guests, show, restart=restart)
         failed = [guest.status.name for guest in guests if guest.status.state == "failed"]
     if failed:
@@ -133,7 +134,7 @@ def run(
         with Waiting(f"connecting to the scheduler at {workers}"):
             pool = DaskPool(workers)
     try:
-        with _progress(len(plans)) as on_done:
+        with Terminable(), _progress(len(plans)) as on_done:
             result = runner.run(lab, plans, pool, on_done)
     except runner.InterruptedRunError as interrupted:
         files.write(interrupted.result)

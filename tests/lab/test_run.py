@@ -206,14 +206,18 @@ def test_a_lab_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signa
     assert "Traceback" not in (tmp_path / "out").read_text()
 
 
-def test_reports_of_a_run_that_is_interrupted_tell_what_was_found_until_then(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_reports_of_a_run_that_is_interrupted_tell_what_was_found_until_then(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """Ctrl-C, and what a CI server sends when it gives a job up."""
     sessions = [f"  good: {SESSIONS['good']}", f"  endless: {SESSIONS['endless']}".replace("3", "60")]
     file = write_lab(tmp_path, [GUESTS, "sessions:", *sessions])
     report = tmp_path / "new" / "results.json"
     lab = start_lab(tmp_path / "out", "run", file, "-j", "2", "--json", str(report))
     until("one is over", lambda: "passed  good" in (tmp_path / "out").read_text())
 
-    lab.send_signal(signal.SIGINT)
+    lab.send_signal(number)
 
     assert lab.wait(LIMIT) == 130
     found = {s["name"]: (s["outcome"], s["problem"]) for s in json.loads(report.read_text())["sessions"]}
