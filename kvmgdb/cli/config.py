@@ -28,10 +28,12 @@ from kvmgdb.cli.flags import (
     given,
 )
 from kvmgdb.cli.log import WITHOUT_PREFIX
+from kvmgdb.cli.progress import Waiting
 from kvmgdb.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from kvmgdb.config.rows import Row
+    from kvmgdb.plugins import Plugins
 
 log = logging.getLogger(__name__)
 
@@ -58,26 +60,34 @@ def check(
     The images they name are read too.
     """
     from kvmgdb import builtin
-    from kvmgdb.config.lab import is_lab, load_lab
-    from kvmgdb.config.load import load
-    from kvmgdb.config.problems import raise_problems
     from kvmgdb.config.text import printable
     from kvmgdb.plugins import load_plugins
-    from kvmgdb.servable import not_here, unusable
 
     failed = False
     plugins = load_plugins(builtin)
     for file in files:
         try:
-            guests = list(load_lab(file).guests.values()) if is_lab(file) else [load(file)]
-            raise_problems([line for guest in guests for line in unusable(guest, plugins)])
+            with Waiting(f"checking {printable(str(file))}"):
+                said = _checked(file, plugins)
         except ConfigError as error:
             failed = True
             log.error("%s", error, extra=WITHOUT_PREFIX)
         else:
-            here = dict.fromkeys(filter(None, (not_here(guest, plugins) for guest in guests)))
-            typer.echo(f"{printable(str(file))}: ok" + "".join(f", but not here: {why}" for why in here))
+            typer.echo(f"{printable(str(file))}: {said}")
     raise typer.Exit(2 if failed else 0)
+
+
+def _checked(file: Path, plugins: Plugins) -> str:
+    """What there is to say of a file without a mistake; :class:`ConfigError` of one that has any."""
+    from kvmgdb.config.lab import is_lab, load_lab
+    from kvmgdb.config.load import load
+    from kvmgdb.config.problems import raise_problems
+    from kvmgdb.servable import not_here, unusable
+
+    guests = list(load_lab(file).guests.values()) if is_lab(file) else [load(file)]
+    raise_problems([line for guest in guests for line in unusable(guest, plugins)])
+    here = dict.fromkeys(filter(None, (not_here(guest, plugins) for guest in guests)))
+    return "ok" + "".join(f", but not here: {why}" for why in here)
 
 
 @config_app.command()

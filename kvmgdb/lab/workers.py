@@ -8,6 +8,7 @@ password either unless it is given certificates: whoever reaches a scheduler run
 from __future__ import annotations
 
 import logging
+import warnings
 from concurrent.futures import Future
 from time import monotonic
 
@@ -59,7 +60,9 @@ class DaskPool:
 
     def submit(self, task: SessionTask) -> Future[SessionResult]:
         """Begin one when a worker is free."""
-        future: Future[SessionResult] = self._executor.submit(hold_here, task)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph")  # images: a session carries all it needs
+            future: Future[SessionResult] = self._executor.submit(hold_here, task)
         return future
 
     def problem(self) -> str:

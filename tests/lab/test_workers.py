@@ -81,11 +81,16 @@ def _is_registered(log: Path) -> bool:
 
 
 def test_the_report_is_the_same(tmp_path: Path, scheduler: str) -> None:
+    (tmp_path / "big.bin").write_bytes(b"\xf4" * 11_000_000)
     file = write_lab(
         tmp_path,
         [
-            "guests: {a: {arch: 'x86:64'}, b: {arch: ppc}}",
+            "guests:",
+            "  a: {arch: 'x86:64'}",
+            "  b: {arch: ppc}",
+            "  big: {arch: 'x86:16', guest: {image: {path: big.bin, address: 0x8000}}}",
             "sessions:",
+            "  large: {guest: big, gdb: [], expect: {registers: {eip: 0x8000}}}",
             "  ends: {guest: b, gdb: continue, expect: {exit: 0, console: goodbye}}",
             "  wrong: {guest: a, gdb: [break deposit, continue], expect: {values: {amount: 51}}}",
         ],
@@ -97,6 +102,7 @@ def test_the_report_is_the_same(tmp_path: Path, scheduler: str) -> None:
     )
 
     assert (far.returncode, here.returncode) == (1, 1)
+    assert "Warning" not in far.stderr  # of the large image
     documents = [json.loads((tmp_path / name).read_text())["sessions"] for name in ("far", "here")]
     for one, other in zip(*documents, strict=True):
         assert one["where"].startswith("tcp://")
@@ -106,7 +112,8 @@ def test_the_report_is_the_same(tmp_path: Path, scheduler: str) -> None:
 
 def test_a_session_whose_worker_is_killed_is_held_again_elsewhere(tmp_path: Path, scheduler: str) -> None:
     """The session waits for a file, which appears once its first worker is dead."""
-    (tmp_path / "wait.py").write_text(
+    script = f"wait-{os.getpid()}.py"
+    (tmp_path / script).write_text(
         "import os, pathlib, time\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
         "worker = os.getppid()\n"
@@ -116,7 +123,7 @@ def test_a_session_whose_worker_is_killed_is_held_again_elsewhere(tmp_path: Path
     )
     file = write_lab(
         tmp_path,
-        ["guests: {a: {arch: 'x86:64'}}", "sessions:", "  s: {guest: a, python: wait.py, timeout: 50}"],
+        ["guests: {a: {arch: 'x86:64'}}", "sessions:", f"  s: {{guest: a, python: {script}, timeout: 50}}"],
     )
     results = tmp_path / "results.json"
     lab = start_lab(tmp_path / "out", "run", file, "--workers", scheduler, "--json", str(results))
@@ -131,7 +138,7 @@ def test_a_session_whose_worker_is_killed_is_held_again_elsewhere(tmp_path: Path
     assert lab.wait(LIMIT) == 0, (tmp_path / "out").read_text()
     [session] = json.loads(results.read_text())["sessions"]
     assert session["outcome"] == "passed"
-    until("nothing of the first is left", lambda: len(processes_with("session.py")) == 0)
+    until("nothing of the first is left", lambda: len(processes_with(script)) == 0)
 
 
 def test_a_worker_that_comes_late_is_waited_for(tmp_path: Path) -> None:
