@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from rich.table import Table
@@ -75,6 +76,8 @@ class GuestUp:
             self._config = replace(self._config, listen=parse_listen(self.status.address))
         file = self._folder / "guest.yaml"
         file.write_text(json.dumps(document(absolute(self._config))), "utf-8")
+        if self._kept:
+            _set_aside(self._folder / "console", self._folder / "trace.jsonl")
         own = self._config.trace
         self._served = self._process.enter_context(
             launched(file, Path.cwd(), self._folder, own and own.absolute(), ["-v"])
@@ -139,6 +142,13 @@ class GuestUp:
             self.start()
 
 
+def _set_aside(*paths: Path) -> None:
+    """What an earlier life has left keeps a number: ``console.1``."""
+    for path in filter(Path.exists, paths):
+        others = (path.with_name(f"{path.name}.{number}") for number in count(1))
+        path.rename(next(other for other in others if not other.exists()))
+
+
 def _client(what: str, who: str) -> tuple[str, str]:
     """Who is attached and what that makes of the guest, by the server's own words."""
     if what == "attached":
@@ -160,9 +170,11 @@ def up(lab: Lab, logs: Path | None = None) -> Iterator[list[GuestUp]]:
             own.mkdir(parents=True, exist_ok=True)
             guests.append(GuestUp(name, loaded.config, own, kept=logs is not None))
             cleanup.callback(guests[-1].close)
-        yield guests
-        for guest in guests:  # all at once, and then one by one
-            guest.stop()
+        try:
+            yield guests
+        finally:
+            for guest in guests:  # all at once; that each has ended is waited for afterwards
+                guest.stop()
 
 
 def table(title: str, statuses: list[Status]) -> Table:
