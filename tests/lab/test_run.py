@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ STOP = "gdb: [break deposit, continue]"
 SESSIONS = {
     "good": f"{{guest: x86, {STOP}, expect: {{output: 'amount=50', values: {{amount: 50}}}}}}",
     "wrong": f"{{guest: x86, {STOP}, expect: {{output: 'amount=51', values: {{amount: 51}}}}}}",
-    "endless": "{guest: ppc, timeout: 3, gdb: ['set var want_spin = 1', continue]}",
+    "endless": "{guest: ppc, timeout: 10, gdb: ['set var want_spin = 1', continue]}",
     "missing": "{guest: none, gdb: continue}",
     "ends": "{guest: ppc, gdb: continue, expect: {exit: 0, console: goodbye}}",
     "gdb-error": "{guest: x86, gdb: [nosuch, print 1/0], expect: {errors: 'Division by zero'}}",
@@ -73,7 +74,7 @@ def test_one_guest_that_fails_hides_no_other(tmp_path: Path) -> None:
         "gdb-crashes": "error",
         "guest-crashes": "error",
     }
-    assert found["endless"]["problem"] == "the time is up, and gdb has not ended (timeout: 3 seconds)"
+    assert found["endless"]["problem"] == "the time is up, and gdb has not ended (timeout: 10 seconds)"
     assert "want_spin" in found["endless"]["transcript"]
     assert "none.elf: cannot be read" in found["missing"]["problem"]
     assert found["gdb-crashes"]["problem"] == "gdb was ended by SIGKILL"
@@ -194,7 +195,7 @@ def test_a_run_again_from_its_results(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_lab_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     """Not the guest, not gdb, and, but after SIGKILL, no file."""
-    file = write_lab(tmp_path, [GUESTS, "sessions:", f"  endless: {SESSIONS['endless']}".replace("3", "60")])
+    file = write_lab(tmp_path, [GUESTS, "sessions:", f"  endless: {SESSIONS['endless']}".replace("10", "60")])
     lab = start_lab(tmp_path / "out", "run", file)
     until("gdb runs", lambda: [p for p in processes_with("in_gdb.py") if _is_below(p, lab.pid)])
     ours = [p for p in processes_with("kvmgdb") if _is_below(p, lab.pid)]
@@ -206,12 +207,28 @@ def test_a_lab_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signa
     assert "Traceback" not in (tmp_path / "out").read_text()
 
 
+def test_what_a_session_has_started_is_gone_with_a_lab_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    sleep = f"sleep 100.{os.getpid()}"
+    session = f"{{guest: x86, gdb: ['shell {sleep} &', shell sleep 60]}}"
+    file = write_lab(tmp_path, [GUESTS, f"sessions: {{s: {session}}}"])
+    environment = {"TMPDIR": str(tmp_path / "tmp")}
+    lab = start_lab(tmp_path / "out", "run", file, environment=environment)
+    until("it has started something", lambda: processes_with(sleep.split()[1]))
+
+    lab.kill()
+    lab.wait()
+
+    until("that is gone", lambda: not processes_with(sleep.split()[1]))
+    until("the folder is gone", lambda: not list((tmp_path / "tmp").iterdir()))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_reports_of_a_run_that_is_interrupted_tell_what_was_found_until_then(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     """Ctrl-C, and what a CI server sends when it gives a job up."""
-    sessions = [f"  good: {SESSIONS['good']}", f"  endless: {SESSIONS['endless']}".replace("3", "60")]
+    sessions = [f"  good: {SESSIONS['good']}", f"  endless: {SESSIONS['endless']}".replace("10", "60")]
     file = write_lab(tmp_path, [GUESTS, "sessions:", *sessions])
     report = tmp_path / "new" / "results.json"
     lab = start_lab(tmp_path / "out", "run", file, "-j", "2", "--json", str(report))
