@@ -171,7 +171,7 @@ def _sessions(
         if len(said) != 1:
             found = " and ".join(said) or "none of them"
             problems.append(
-                f"{node.origin.place}: {path}: expected one of {', '.join(SCRIPTS)}; found {found}"
+                f"{node.origin.place}: {path}: expected one of gdb, script, python; found {found}"
             )
         problems += _missing_files(plan, path, node)
         yield name, plan
