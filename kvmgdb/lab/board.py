@@ -82,6 +82,7 @@ class GuestUp:
         self._served = self._process.enter_context(
             launched(file, Path.cwd(), self._folder, own and own.absolute(), ["-v"])
         )
+        self._process.callback(self._served.leave)  # it may have a Unix socket
         self._log = Tail(self._served.console, consume=not self._kept)
         self._trace = Tail(self._served.trace, consume=own is None and not self._kept)
         self.status = replace(self.status, state="starting", client="")

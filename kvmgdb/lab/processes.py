@@ -230,11 +230,7 @@ def launched(
         trace = folder / "trace.jsonl"
         words += ["--trace", str(trace)]
     with console.open("wb") as errors, running(words, at, subprocess.PIPE, errors.fileno()) as process:
-        served = Served(process, console, trace)
-        try:
-            yield served
-        finally:
-            served.leave()
+        yield Served(process, console, trace)
 
 
 @contextmanager
