@@ -46,6 +46,10 @@ class BreakpointTable:
 
     _points: dict[Key, Breakpoint] = field(default_factory=dict)
     _code: dict[int, list[Breakpoint]] = field(default_factory=dict)
+    _watches: dict[Key, Breakpoint] = field(default_factory=dict)
+    _out: dict[Key, Breakpoint] = field(default_factory=dict)
+    """Those taken out since the guest was last continued: gdb takes all of its out whenever the guest stands
+    still, and puts them back before it runs on."""
 
     def __len__(self) -> int:
         return len(self._points)
@@ -58,25 +62,54 @@ class BreakpointTable:
         return self._points.get(self._key(kind, address, length))
 
     def add(self, point: Breakpoint) -> None:
-        """Take it in; one that is there already stays once."""
+        """Take it in; one that is there already stays once, and one that comes back counts on."""
         key = self._key(point.kind, point.address, point.length)
         is_new = key not in self._points
+        before = self._out.pop(key, None)
+        if before is not None:
+            point.hits, point.passed, point.problem = before.hits, before.passed, before.problem
         self._points[key] = point
-        if is_new and not point.kind.is_watch:
+        if point.kind.is_watch:
+            self._watches[key] = point
+        elif is_new:
             self._code.setdefault(point.address, []).append(point)
 
     def remove(self, point: Breakpoint) -> None:
         """Forget one."""
-        del self._points[self._key(point.kind, point.address, point.length)]
-        if not point.kind.is_watch:
+        key = self._key(point.kind, point.address, point.length)
+        del self._points[key]
+        if point.kind.is_watch:
+            del self._watches[key]
+        else:
             here = self._code[point.address]
             here.remove(point)
             if not here:
                 del self._code[point.address]
 
+    def take_out(self, point: Breakpoint) -> None:
+        """Remove one that may come back."""
+        self.remove(point)
+        self._out[self._key(point.kind, point.address, point.length)] = point
+
+    def taken_out(self) -> list[Breakpoint]:
+        """Those that were set when the guest was last continued, and are not now."""
+        return list(self._out.values())
+
+    def forget_taken_out(self) -> None:
+        """The guest is continued, or the debugger has gone: what is out now stays out."""
+        self._out.clear()
+
     def at(self, address: int) -> list[Breakpoint]:
         """The code breakpoints at ``address``."""
         return self._code.get(address, [])
+
+    def watching(self, kind: BreakpointKind, address: int) -> list[Breakpoint]:
+        """The watchpoints of a kind that have ``address`` among their bytes."""
+        return [
+            point
+            for point in self._watches.values()
+            if point.kind is kind and point.address <= address < point.address + point.length
+        ]
 
     def sharing(self, point: Breakpoint) -> list[Breakpoint]:
         """All that ask the backend for the same: ``point``, where it is in the table, and others."""

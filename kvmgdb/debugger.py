@@ -23,7 +23,7 @@ from kvmgdb.config.resolve import Loaded
 from kvmgdb.config.resolved import ServeConfig
 from kvmgdb.config.tree import Source
 from kvmgdb.errors import KvmgdbError, UsageError
-from kvmgdb.loader import LoadedImages, variant_of
+from kvmgdb.loader import Image, LoadedImages, variant_of
 from kvmgdb.transport import Connection, Listener
 
 MULTIARCH = "gdb-multiarch"
@@ -65,23 +65,27 @@ def private_listener(loaded: Loaded) -> Iterator[ServeConfig]:
 
 
 def attach_words(arch: Arch, images: LoadedImages, address: str) -> list[str]:
-    """What gdb is given to attach: symbols, and what neither they nor the target description tell it.
-
-    The sample guests were built elsewhere: gdb is told where their sources are.  Without an ELF gdb does not
-    know the byte order.  With one it disassembles for the file's processor: real-mode code is in a file for
-    the i386.
-    """
-    words = []
-    elf = images.symbols
-    if elf is not None:
-        words.append(str(elf.path))
-    if elf is None or _name_for(arch, variant_of(elf, arch.info)) != arch.registers.architecture:
-        words += ["-ex", f"set architecture {arch.registers.architecture}"]
-    if elf is None and arch.registers.byteorder == "big":
-        words += ["-ex", "set endian big"]
-    if elf is not None and elf.path == arch.sample_guest:
-        words += ["-ex", f"directory {shlex.quote(str(elf.path.parent))}"]
+    """What gdb is given to attach: symbols, and what neither they nor the target description tell it."""
+    words = _of_raw_bytes(arch) if images.symbols is None else _of_elf(arch, images.symbols)
     return [*words, "-ex", f"target remote {address.removeprefix('tcp:').removeprefix('unix:')}"]
+
+
+def _of_raw_bytes(arch: Arch) -> list[str]:
+    words = ["-ex", f"set architecture {arch.registers.architecture}"]
+    return [*words, "-ex", "set endian big"] if arch.registers.byteorder == "big" else words
+
+
+def _of_elf(arch: Arch, elf: Image) -> list[str]:
+    """Real-mode code is in a file for the i386; gdb takes it to be for an operating system, too, which it
+    does not know for the i8086.  Sources are looked for beside the file as well: one that was built on
+    another host names folders that are not here.
+    """
+    words = [str(elf.path)]
+    if _name_for(arch, variant_of(elf, arch.info)) != arch.registers.architecture:
+        words += ["-ex", "set osabi none", "-ex", f"set architecture {arch.registers.architecture}"]
+    if elf.path.parent != Path():
+        words += ["-ex", f"directory {shlex.quote(str(elf.path.parent))}"]
+    return words
 
 
 def _name_for(arch: Arch, variant: str | None) -> str:

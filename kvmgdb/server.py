@@ -7,12 +7,13 @@ from binascii import hexlify
 from collections import deque
 
 from kvmgdb.arch.stops import Signal, Stop, StopKind
+from kvmgdb.arch.trace import TO_THE_DEBUGGER
 from kvmgdb.dispatch import dispatch
 from kvmgdb.errors import RspError
 from kvmgdb.outcomes import Close, Leave, Outcome, Reply, Run, State, Trigger
 from kvmgdb.policy import OnDisconnect
 from kvmgdb.rsp import framing
-from kvmgdb.session import TO_THE_DEBUGGER, Session
+from kvmgdb.session import Session
 from kvmgdb.transport import Connection, Listener
 
 log = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.monitor import MonitorCommand
 from kvmgdb.arch.stops import GuestException, Signal, Stop, StopKind
+from kvmgdb.arch.trace import TO_THE_DEBUGGER, TO_THE_GUEST
 from kvmgdb.breakpoints import Breakpoint, BreakpointTable
 from kvmgdb.errors import RspError
 from kvmgdb.guest import Guest
@@ -24,10 +25,6 @@ EXITS_KEPT = 200
 
 THREAD = 1
 """The one processor's thread id (0 and -1 have meanings of their own in the protocol)."""
-
-
-TO_THE_DEBUGGER, TO_THE_GUEST = "to the debugger", "to the guest"
-"""The two ends an exit can have, as ``monitor exits`` and the trace say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +181,16 @@ class Session:
         self._note_trap(stop)
         self.console_flush()
         self.move(Trigger.GUEST_EXIT if stop.kind is StopKind.EXIT else Trigger.STOP)
-        for point in self.points.at(stop.pc) if stop.kind is StopKind.BREAKPOINT else ():
+        for point in self._hit(stop):
             point.hits += 1
         self.record(stop, TO_THE_DEBUGGER)
         return self.stop_reply()
+
+    def _hit(self, stop: Stop) -> list[Breakpoint]:
+        """The debugger's breakpoints that a stop is for."""
+        if stop.kind is StopKind.WATCHPOINT and stop.breakpoint is not None and stop.address is not None:
+            return self.points.watching(stop.breakpoint, stop.address)
+        return self.points.at(stop.pc) if stop.kind is StopKind.BREAKPOINT else []
 
     def record(self, stop: Stop, verdict: str) -> None:
         """Write a line of ``monitor exits``; plain steps are left out, being what was asked for."""
@@ -237,7 +240,7 @@ class Session:
 
     def disarm(self, point: Breakpoint) -> None:
         """Take it out."""
-        self.points.remove(point)
+        self.points.take_out(point)
         if self.points.sharing(point):
             self._insert(point)
         else:
@@ -250,6 +253,7 @@ class Session:
         for point in list(self.points):
             if not (keep_persistent and point.persist and point.commands):
                 self.disarm(point)
+        self.points.forget_taken_out()
 
     def take_out_traps(self) -> int:
         """Put back what was under the traps of a gdb that is gone and cannot do it; how many there were.

@@ -38,6 +38,9 @@ class Mark(Enum):
     """It stops the processor until an interrupt, and the engine returns from it without a word."""
     DEBUG_WRITE = "debug write"
     """It writes a debug register: what the guest watches may change."""
+    DEBUG_CHECK = "debug check"
+    """It may raise a debug exception by what the debug registers hold already; seen while the port is
+    ``alert``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,10 @@ class GuestPoint:
     """A breakpoint or watchpoint of the guest's own."""
 
     kind: BreakpointKind
-    """``HARDWARE`` for an instruction, else a watch."""
+    """``HARDWARE`` for an instruction, else a watch (of I/O ports: ``ACCESS``)."""
     address: int
     length: int
+    """Bytes; more than one instruction's is a range of them."""
     slot: int
     """Which of its debug registers, from 0."""
 
@@ -60,6 +64,16 @@ class Obstacle:
     """A clause."""
     shutdown: bool = False
     """Whether the guest's processor would shut down for it."""
+
+
+class EmulatedMachine(Devices, Protocol):
+    """What a port tells while the guest runs."""
+
+    def touched(self, points: Sequence[GuestPoint]) -> None:
+        """The instruction being executed touches these points of the guest's, where no memory is (x86: I/O
+        ports): its debug exception comes when it is done.
+        """
+        ...
 
 
 class EmulatorPort(Protocol):
@@ -86,7 +100,7 @@ class EmulatorPort(Protocol):
         """A new engine with its processor model chosen; memory is mapped by the backend."""
         ...
 
-    def connect(self, engine: Engine, devices: Devices) -> None:
+    def connect(self, engine: Engine, machine: EmulatedMachine) -> None:
         """Install the console and the exit device."""
         ...
 
@@ -114,6 +128,25 @@ class EmulatorPort(Protocol):
         """
         ...
 
+    @property
+    def alert(self) -> bool:
+        """Whether :meth:`before` or :meth:`after` may have something to say: then they are asked at every
+        instruction that has a ``DEBUG_`` mark, and ``before`` at every single step.
+        """
+        ...
+
+    def before(self, engine: Engine, read: Read) -> GuestException | None:
+        """The debug exception that the instruction at the program counter raises instead of being executed,
+        by what the debug registers hold; noted in the status register.
+        """
+        ...
+
+    def after(self, engine: Engine, read: Read) -> GuestException | None:
+        """The debug exception that comes of an event that is recorded, now that an instruction has enabled it
+        or an exception has been delivered.
+        """
+        ...
+
     def resume_pc(self, engine: Engine) -> int:
         """The value the engine's start call wants: the program counter register."""
         ...
@@ -128,8 +161,10 @@ class EmulatorPort(Protocol):
         """
         ...
 
-    def exception(self, engine: Engine, number: int, read: Read) -> GuestException:
-        """What the engine's interrupt callback with ``number`` means."""
+    def exception(self, engine: Engine, number: int, read: Read) -> GuestException | None:
+        """What the engine's interrupt callback with ``number`` means; None where the guest's processor would
+        not raise it, and the instruction is to be executed.
+        """
         ...
 
     def deliver(self, engine: Engine, exception: GuestException, read: Read) -> Obstacle | None:

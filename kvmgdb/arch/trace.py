@@ -16,6 +16,8 @@ from kvmgdb.errors import PayloadError
 TRACE_VERSION = 1
 VERSION_KEY = "kvmgdb_trace"
 """Its presence says that a line is a trace record, its value the version of the format."""
+TO_THE_DEBUGGER, TO_THE_GUEST = "to the debugger", "to the guest"
+"""The two ends an exit can have, as ``verdict`` and ``monitor exits`` say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,13 @@ class TraceRecord:
     arch: str
     """``x86:64``."""
     event: str
-    """What kind of record: ``exit`` (a debug exit and its verdict), ``stop`` (told to gdb), ``resume``."""
+    """What happened: ``breakpoint``, ``watchpoint``, ``step``, ``exception``, ``halt`` and so on."""
     pc: int | None = None
     payload: bytes | None = None
     """The exit payload, in the byte order of ``byteorder``; None where the backend has none."""
     byteorder: str = "little"
     verdict: str = ""
-    """What the event was taken for."""
+    """Who got it, or what it was taken for."""
     why: str = ""
     """The reason, in one sentence."""
     extra: Mapping[str, Any] = field(default_factory=dict)

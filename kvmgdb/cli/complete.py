@@ -105,6 +105,25 @@ def _words(key: str, schema: Schema) -> Offers:
     return [(word, "") for word in words]
 
 
+_AT_THE_FIRST_TAB = """
+if [ "$funcstack[1]" = "_%(prog_name)s" ]; then
+  %(complete_func)s
+fi
+"""
+
+
+def complete_zsh_script() -> None:
+    """Have zsh answer the first TAB of a shell: it then loads the installed script by running it, as the
+    function ``_kvmgdb`` (zshcompsys(1), "Autoloaded files"), and typer's only defines another one.  A typer
+    that keeps its scripts elsewhere is left as it is.
+    """
+    from typer import _completion_shared
+
+    scripts: dict[str, str] = getattr(_completion_shared, "_completion_scripts", {})
+    if "zsh" in scripts:
+        scripts["zsh"] += _AT_THE_FIRST_TAB
+
+
 _BREAKS = re.compile(r"[:=]+")
 """Of the characters at which bash cuts words (COMP_WORDBREAKS), those that are in ours."""
 

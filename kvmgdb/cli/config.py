@@ -49,7 +49,7 @@ class Format(Enum):
     JSON = "json"
 
 
-@config_app.command()
+@config_app.command(short_help="Find mistakes, with line and column.")
 def check(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="Configuration files.", autocompletion=file_names)
@@ -90,7 +90,7 @@ def _checked(file: Path, plugins: Plugins) -> str:
     return "ok" + "".join(f", but not here: {why}" for why in here)
 
 
-@config_app.command()
+@config_app.command(short_help="Show every value and where it came from.")
 def show(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="A configuration file.", autocompletion=file_names)
@@ -139,7 +139,7 @@ def show(
         _print_columns(rows)
 
 
-@config_app.command()
+@config_app.command(short_help="Write a commented file to begin with.")
 def init(
     output: Annotated[
         Path,
@@ -185,7 +185,7 @@ def init(
         log.warning("%s has no sample guest: the file needs an image under guest", chosen.id)
 
 
-@config_app.command()
+@config_app.command(short_help="Print the JSON Schema, for editors.")
 def schema() -> None:
     """Print the JSON Schema of a configuration file (draft 2020-12), for editors."""
     from kvmgdb.config.schema import json_schema

@@ -44,7 +44,7 @@ class Format(Enum):
     JSON = "json"
 
 
-@lab_app.command()
+@lab_app.command(short_help="Serve every guest of a lab, until Ctrl-C.")
 def up(
     file: LabFile,
     restart: Annotated[
@@ -95,7 +95,7 @@ def _shown(title: str) -> Iterator[Callable[[list[Status]], None]]:
     yield lines
 
 
-@lab_app.command()
+@lab_app.command(short_help="Hold the scripted sessions, and check what they expect.")
 def run(
     file: LabFile,
     names: Annotated[
@@ -241,7 +241,7 @@ def _print_tables(lab: Lab) -> None:
             typer.echo()
 
 
-@lab_app.command()
+@lab_app.command(short_help="Make reports of a run that is over.")
 def report(
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="What `lab run --json` has written.")],
     junit: Junit = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,8 @@ from kvmgdb.cli.log import WITHOUT_PREFIX, configure, says
 from kvmgdb.errors import ConfigError, KvmgdbError, UsageError
 from kvmgdb.version import __version__
 
+_EVERYWHERE = re.compile(r"-[vq]+|--verbose|--quiet|--log-file=.*")
+
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -27,6 +30,7 @@ log = logging.getLogger(__name__)
 app = typer.Typer(
     name="kvmgdb",
     help="A GDB server for virtual-machine guests.",
+    epilog="To begin with: kvmgdb serve --gdb",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -37,11 +41,11 @@ app = typer.Typer(
     },
 )
 app.command("serve")(serve.serve)
-app.command("inspect-exit")(inspect_exit)
+app.command("inspect-exit", short_help="Say what a debug exit of KVM means, and whose it is.")(inspect_exit)
 app.command("plugins")(plugins.plugins)
-app.command("doctor")(doctor.doctor)
+app.command("doctor", short_help="Say what this host can do.")(doctor.doctor)
 app.add_typer(config_app, name="config")
-app.add_typer(lab_app, name="lab")
+app.add_typer(lab_app, name="lab", short_help="Many guests from one file, served or tried by scripts.")
 
 
 def _version(wanted: bool) -> None:
@@ -73,12 +77,36 @@ def options(
     configure(verbose, quiet, log_file)
 
 
+def options_first(words: list[str]) -> list[str]:
+    """The options that every command has, brought to where they are read: users say ``kvmgdb serve -v``."""
+    own: list[str] = []
+    rest: list[str] = []
+    remaining = iter(words)
+    for word in remaining:
+        if word == "--":
+            return [*own, *rest, word, *remaining]
+        if _EVERYWHERE.fullmatch(word):
+            own.append(word)
+        elif word == "--log-file":
+            file = next(remaining, None)
+            if file is None:
+                return [*own, word]  # which is an error: its file is missing
+            own += [word, file]
+        else:
+            rest.append(word)
+    return [*own, *rest]
+
+
 def main() -> None:
     """Run the command line; the entry point of the distribution."""
     _open_what_is_closed()
     configure()
     try:
-        complete.for_bash(app) if os.environ.get(complete.VARIABLE) == "complete_bash" else app()
+        if os.environ.get(complete.VARIABLE) == "complete_bash":
+            complete.for_bash(app)
+        else:
+            complete.complete_zsh_script()
+            app(options_first(sys.argv[1:]))
     except ConfigError as problem:
         log.error("%s", problem, extra=WITHOUT_PREFIX)
         sys.exit(EXIT_USAGE)

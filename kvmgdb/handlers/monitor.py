@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kvmgdb.arch.monitor import MonitorCommand
+from kvmgdb.breakpoints import Breakpoint
 from kvmgdb.errors import RspError
 from kvmgdb.outcomes import Reply, Trigger
 from kvmgdb.rsp import packets, replies
@@ -40,13 +43,15 @@ def _help(session: Session, _rest: str) -> str:
 
 def _info(session: Session, _rest: str) -> str:
     guest = session.guest
+    out = len(session.points.taken_out())
     regions = [f"  {r.start:#012x} - {r.end - 1:#012x}  {r.name}" for r in guest.backend.regions]
     return "\n".join(
         (
             f"architecture: {guest.arch.id}",
             f"backend: {guest.backend.name}",
             f"state: {session.state.value}, {session.exit_count} stops so far",
-            f"breakpoints: {len(session.points)}",
+            f"breakpoints: {len(session.points)}"
+            + (f", and {out} more when the guest ran last" if out else ""),
             f"addresses in packets: {'physical' if guest.physical else 'virtual'}",
             "memory:",
             *regions,
@@ -92,17 +97,30 @@ def _policy(session: Session, _rest: str) -> str:
 
 
 def _breakpoints(session: Session, _rest: str) -> str:
-    lines = [
-        f"{point.address:#018x}  {point.kind.label:<21}  {point.hits} hits"
-        + (f", {point.passed} times its condition was false" if point.conditions else "")
+    lines = [_point(point) for point in _in_order(session.points)]
+    if not lines:
+        out = [_point(point) for point in _in_order(session.points.taken_out())]
+        none = "no breakpoints are set (gdb takes them out while the guest stands still)"
+        lines = [f"{none}; when it ran last:" if out else none, *out]
+    return "\n".join(lines + [f"refused: {reason}" for reason in dict.fromkeys(session.refusals)])
+
+
+def _in_order(points: Iterable[Breakpoint]) -> list[Breakpoint]:
+    return sorted(points, key=lambda p: (p.address, p.kind))
+
+
+def _point(point: Breakpoint) -> str:
+    return (
+        f"{point.address:#018x}  {point.kind.label:<21}  {_count(point.hits, 'hit')}"
+        + (f", {_count(point.passed, 'time')} its condition was false" if point.conditions else "")
         + (f", an expression failed: {point.problem}" if point.problem else "")
         + (f", {point.length} bytes" if point.kind.is_watch else "")
         + (f", set as {point.armed_as.label}" if point.armed_as is not point.kind else "")
-        for point in sorted(session.points, key=lambda p: (p.address, p.kind))
-    ]
-    if not lines:
-        lines = ["no breakpoints are set (gdb takes them out while the guest stands still)"]
-    return "\n".join(lines + [f"refused: {reason}" for reason in dict.fromkeys(session.refusals)])
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 _SWITCH = {"on": True, "off": False}

@@ -31,6 +31,8 @@ def _act(session: Session, action: packets.Action) -> Outcome:
     is_step = action.kind is packets.ResumeKind.STEP
     session.move(Trigger.RESUME)
     session.refusals.clear()
+    if not is_step:  # gdb's step off a breakpoint comes before it puts them all back
+        session.points.forget_taken_out()
     if session.pass_trap() and is_step:  # which is all that a step over it does
         pc = session.guest.backend.pc()
         return Reply(session.on_stop(Stop(StopKind.STEP, pc, reason="a trap of the guest's passed")))

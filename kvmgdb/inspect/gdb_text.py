@@ -14,7 +14,7 @@ from kvmgdb.errors import PayloadError
 
 _TOKEN = re.compile(
     r"""\s*(?:
-        (?P<repeats><repeats\ (?P<times>\d+)\ times>)
+        (?P<repeats><repeats\ (?P<times>\d{1,9})\ times>)
       | (?P<symbol><[^>]*>)
       | (?P<type>\([^)]*\))
       | (?P<char>'(?:\\.[0-7]*|[^'\\])')
@@ -97,7 +97,7 @@ class _Parser:
         if self.take("{"):
             return self._braces(depth)
         if self.kind == "number":
-            value: Any = int(self.take_word(), 0)
+            value: Any = self._number()
             while self.kind in ("char", "symbol"):
                 self._advance()
             return value
@@ -106,6 +106,16 @@ class _Parser:
         if self.kind == "name":
             return self.take_word()
         raise self.fail("a value")
+
+    def _number(self) -> int:
+        """Decimal, hex, or octal as ``p/o`` prints it: with a zero in front."""
+        problem = self.fail("a number")
+        word = self.take_word()
+        digits = word.removeprefix("-")
+        try:
+            return int(word, 8 if digits[:1] == "0" and digits.isdecimal() else 0)
+        except ValueError:
+            raise problem from None
 
     def _braces(self, depth: int) -> Any:
         names: dict[str, Any] = {}

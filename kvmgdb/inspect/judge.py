@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from kvmgdb.arch.exits import Armed, Event, Owner, PayloadForm, Verdict
 from kvmgdb.arch.kvm_run import KVM_EXIT_DEBUG, ExitReason, exit_reason
 from kvmgdb.arch.registers import ByteOrder
-from kvmgdb.arch.trace import TraceRecord
+from kvmgdb.arch.trace import TO_THE_DEBUGGER, TO_THE_GUEST, TraceRecord
 from kvmgdb.inspect.decoders import Decoders
 from kvmgdb.inspect.foreign import Foreign
 from kvmgdb.inspect.raw import RawExit
+
+ASKED_FOR = ("breakpoint", "watchpoint", "step")
+"""What a trace calls the events a debugger has asked for; it gets others, such as a crash, without asking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,15 @@ class Judged:
     notes: tuple[str, ...] = ()
 
     @property
+    def is_told(self) -> bool:
+        """Whether all there is to know is what a trace record says of itself."""
+        return self.raw.trace is not None and self.form is None
+
+    @property
     def label(self) -> str:
-        """What it is counted as: the event of a debug exit, the name of another."""
+        """What it is counted as: the event of a debug exit, the name of another, a record's own word."""
+        if self.raw.trace is not None and self.verdict.event is Event.UNKNOWN:
+            return self.raw.trace.event
         return self.verdict.event.value if self.reason.number == KVM_EXIT_DEBUG else self.reason.name
 
     @property
@@ -76,11 +86,17 @@ def _neighbour(raw: RawExit) -> Judged:
     reason = exit_reason(raw.reason)
     order = raw.byteorder or "little"
     form, notes = reason.form, raw.notes
-    if form is None:
-        sentence = reason.tell({}, order)
+    if form is None or (raw.payload is None and not raw.fields):
+        sentence = (
+            reason.tell({}, order) if form is None else f"{reason.name}; its fields are not in the input"
+        )
         return Judged(raw, reason, Verdict(Event.UNKNOWN, Owner.UNKNOWN, sentence), raw.arch, notes=notes)
     if raw.payload is None:
-        payload = form.pack(_members(form, raw.fields, order), order)
+        members = _members(form, raw.fields, order)
+        payload = form.pack(members, order)
+        missing = [field.name for field in form.fields if field.name not in members]
+        if missing:
+            notes = (*notes, f"not in the input, taken as 0: {', '.join(missing)}")
     else:
         payload = raw.payload[: form.size]
     if len(payload) < form.size:
@@ -108,5 +124,11 @@ def _members(form: PayloadForm, fields: Mapping[str, int], order: ByteOrder) -> 
 def _told(record: TraceRecord) -> Verdict:
     """Take over what a trace record without a payload says."""
     known = {event.value: event for event in Event}
+    event = known.get(record.verdict) or known.get(record.event) or Event.UNKNOWN
+    owner = Owner.UNKNOWN
+    if record.verdict == TO_THE_GUEST:
+        owner = Owner.NOT_OURS
+    elif record.verdict == TO_THE_DEBUGGER and record.event in ASKED_FOR:
+        owner = Owner.OURS
     sentence = ": ".join(text for text in (record.verdict, record.why) if text) or record.event
-    return Verdict(known.get(record.verdict, Event.UNKNOWN), Owner.UNKNOWN, sentence, record.pc)
+    return Verdict(event, owner, sentence, record.pc)

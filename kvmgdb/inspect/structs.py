@@ -37,7 +37,7 @@ def from_mapping(data: Mapping[str, Any], where: str) -> RawExit:
         return RawExit(where, reason, payload, byteorder=_byteorder(data), arch=said)
     member = _member(data, reason)
     fields = _fields(member)
-    if not fields and exit_reason(reason).form is None and reason != KVM_EXIT_DEBUG:
+    if not fields and reason != KVM_EXIT_DEBUG:
         return RawExit(where, reason, arch=said)
     if not fields:
         raise PayloadError(f"no field of an exit in it, only {shown(', '.join(data)) or 'nothing'}")

@@ -81,7 +81,7 @@ def title(judged: Judged) -> str:
 
 def owner(judged: Judged) -> str:
     """Say whose it is; empty for an exit that is nobody's debug event."""
-    if judged.reason.number != KVM_EXIT_DEBUG:
+    if judged.reason.number != KVM_EXIT_DEBUG or (judged.is_told and judged.verdict.owner is Owner.UNKNOWN):
         return ""
     return {
         Owner.OURS: "ours",

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb.backends.base import GuestSetup
@@ -37,6 +38,16 @@ def _run(arch_name: str, image: Path) -> tuple[bytes, Stop]:
 @pytest.mark.parametrize("name", ["sample.c", "machine.h", "sample.lds"])
 def test_the_program_is_the_same_for_every_architecture(name: str) -> None:
     assert len({(ROOT / folder / name).read_text() for folder, _, _ in GUESTS.values()}) == 1
+
+
+@pytest.mark.parametrize("arch_name", GUESTS)
+def test_a_built_one_names_no_folder_of_who_built_it(arch_name: str) -> None:
+    """gdb finds the sources beside the ELF, wherever that is."""
+    folder, name, _ = GUESTS[arch_name]
+    with (ROOT / folder / name).open("rb") as file:
+        units = list(ELFFile(file).get_dwarf_info().iter_CUs())
+        folders = {unit.get_top_DIE().attributes["DW_AT_comp_dir"].value for unit in units}
+    assert folders == {b"/kvmgdb/guests"}
 
 
 @pytest.mark.parametrize("arch_name", GUESTS)

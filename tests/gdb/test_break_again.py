@@ -30,7 +30,7 @@ def test_one_set_where_the_guest_has_been_already(gdb: Gdb) -> None:
 def test_the_server_is_told_of_each_change(gdb: Gdb) -> None:
     gdb.script("set breakpoint always-inserted on", "break deposit", "continue")
     assert "software breakpoint" in gdb.run("monitor breakpoints")
-    assert "1 hits" in gdb.run("monitor breakpoints")
+    assert "1 hit" in gdb.run("monitor breakpoints")
     gdb.run("delete")
     assert "no breakpoints are set" in gdb.run("monitor breakpoints")
 

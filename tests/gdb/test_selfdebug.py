@@ -86,10 +86,22 @@ _PPC = {
     "*stepped_leaf": 1,
     "*stepped_last": 1,
 }
+_BOOKE = {
+    "handle": 46,
+    "*save_and_handle": 15,
+    "*save_and_handle_critical": 31,
+    "*bump": _PPC["*bump"] + 1 + 1 + 1,  # while debug interrupts are off, and for the range
+    "*bump_middle": _PPC["*bump_middle"] + 1 + 1 + 2,
+    "*bump_end": _PPC["*bump_end"] + 1 + 1 + 1,
+    "*store_4": _PPC["*store_4"] + 1,
+    "*store_4_after": _PPC["*store_4_after"] + 1,
+    "*load_4": 1 + 2 + 1 + 3,
+    "*enable_debug": 4,
+    "*enable_debug_after": 4,
+}
 REACHED = {
     "x86:64": _X86,
-    "ppc:440": _PPC
-    | {"handle": 43, "*save_and_handle": 15, "*save_and_handle_critical": 28, "*load_4": 1 + 2 + 1 + 3},
+    "ppc:440": _PPC | _BOOKE,
     "ppc:750": _PPC
     | {"handle": 40, "*save_and_handle": 40, "*save_and_handle_return": 40, "*load_4": 1 + 2 + 1},
 }
@@ -140,7 +152,7 @@ def test_breakpoints_all_over_it(gdb: Gdb, serve: Serve, arch: str, command: str
 
 VALUES = {
     "x86:64": [0x11223344, 0, 0x55000000, 0, 0x5566, 0, 10, 20, 30, 0, 7, 0, 2, 0, 4, 0],
-    "ppc:440": [0x11223344, 0, 7, 0, 0x00010000, 0, 1, 0, 0x01000000, 0],
+    "ppc:440": [7, 0, 0x11223344, 0, 7, 0, 0x00010000, 0, 1, 0, 0x01000000, 0],
     "ppc:750": [0x11223344, 0, 7, 0, 1, 0, 0x01000000, 0],
 }
 

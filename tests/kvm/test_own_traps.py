@@ -204,6 +204,7 @@ def test_a_slot_of_the_guests_is_not_ours_to_take(start: StartGuest) -> None:
 
 
 def test_ours_give_way_and_say_so(start: StartGuest, caplog: pytest.LogCaptureFixture) -> None:
+    """Four of ours, and one of the guest's: the last of ours is a trap in memory, and hits all the same."""
     machine = start("64", ARM + NOP * 0x40 + HLT)
     for index in range(4):
         machine.backend.insert(BreakpointKind.HARDWARE, ENTRY + len(ARM) + index, 1)
@@ -212,9 +213,14 @@ def test_ours_give_way_and_say_so(start: StartGuest, caplog: pytest.LogCaptureFi
         machine.backend.step()  # the guest arms a breakpoint of its own
     with caplog.at_level(logging.WARNING):
         stop = machine.run()
-    assert "a hardware breakpoint at" in caplog.text
-    assert "the guest has taken its debug register" in caplog.text
+    last = ENTRY + len(ARM) + 3
+    assert f"a hardware breakpoint at {last:#x} is a trap in memory now" in caplog.text
     assert stop.pc == ENTRY + len(ARM) + 1
+    assert [machine.run().pc for _ in range(2)] == [last - 1, last]
+    assert machine.read(last, 1) == NOP
+    machine.backend.remove(BreakpointKind.HARDWARE, last, 1)
+    _run_to_handler(machine, DB)
+    assert _pushed(machine) == ENTRY + 0x40
 
 
 # -- INT n, and a guest that checks all of this itself ---------------------------------------------------

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import pages
 from tests.support.guests import SampleGuest, sample
-from tests.support.lldb import lldb_path, session
+from tests.support.lldb import lldb_path, session, transcript
 from tests.support.serve import clean_environment, serving
 from tests.support.terminal import CTRL_C, on_terminal
+
+PAGE = "docs/debuggers.md"
 
 COMMANDS = (
     "register read pc",
@@ -140,6 +143,25 @@ def test_without_an_elf_it_knows_the_processor(tmp_path: Path, arch: str, image:
     with serving("--arch", arch, "--image", f"{file}@0x1000") as server:
         attach = f"gdb-remote {server.target}"
         assert shown in session(tmp_path, [attach, "process status"])["process status"]
+
+
+def test_the_pages_session_says_what_the_page_says(tmp_path: Path) -> None:
+    """In the folder of the sample guest, as the page says.  LLDB says more than the page."""
+    lldb_path()
+    [block] = [found for found in pages.blocks(PAGE, "text") if found[0].startswith("$ lldb ")]
+    told = pages.commands(block[1:], "(lldb) ")[1:]
+    guest = sample("x86:64")
+    with serving("--arch", guest.arch) as server:
+        where = {"gdb-remote 1234": f"gdb-remote {server.target}"}
+        where["settings set target.source-map /kvmgdb/guests ."] = (
+            f"settings set target.source-map /kvmgdb/guests {guest.folder}"
+        )
+        commands = [where.get(command, command) for command, _ in told]
+        said = transcript(tmp_path, commands, str(guest.elf))
+    *said, _quit = said[said.index((commands[0], "")) :]
+    for (command, lines), (_, answer) in zip(told, said, strict=True):
+        shown = pages.words(answer.splitlines())
+        assert [line for line in pages.words(lines) if line not in shown] == [], command
 
 
 def test_ctrl_c() -> None:

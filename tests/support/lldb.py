@@ -19,10 +19,12 @@ def lldb_path() -> str:
 
 
 def session(folder: Path, commands: Sequence[str], *arguments: str) -> dict[str, str]:
-    """Run commands, one after the other whatever they say: command -> all that LLDB said to it.
+    """Run commands: command -> all that LLDB said to it, the last time where it is given twice."""
+    return dict(transcript(folder, commands, *arguments))
 
-    A command that is given twice has what it said the last time.
-    """
+
+def transcript(folder: Path, commands: Sequence[str], *arguments: str) -> list[tuple[str, str]]:
+    """Run commands, one after the other whatever they say: each with all that LLDB said to it."""
     script = folder / "script.lldb"
     script.write_text("".join(f"{command}\n" for command in (*commands, "quit")))
     goes_on = "settings set interpreter.stop-command-source-on-error false"
@@ -37,4 +39,4 @@ def session(folder: Path, commands: Sequence[str], *arguments: str) -> dict[str,
         check=False,
     )
     parts = re.split(r"^\(lldb\) (.*)\n", done.stdout, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
+    return list(zip(parts[1::2], parts[2::2], strict=True))

@@ -53,6 +53,45 @@ def test_the_length_of_a_watchpoint_does() -> None:
     assert points.get(WRITE, 0x1000, 4) is wide
 
 
+def test_a_watchpoint_is_found_by_any_of_its_bytes() -> None:
+    wide, other = point(WRITE, 0x1000, 8), point(READ, 0x1000, 8)
+    points = table(wide, other)
+
+    assert points.watching(WRITE, 0x1007) == [wide]
+    assert points.watching(READ, 0x1000) == [other]
+    assert points.watching(WRITE, 0x1008) == []
+    points.remove(wide)
+    assert points.watching(WRITE, 0x1007) == []
+
+
+def test_one_that_comes_back_counts_on() -> None:
+    """gdb takes its breakpoints out at every stop, and puts them back before the guest goes on."""
+    for first, again in (
+        (point(SOFTWARE, 0x1000), point(SOFTWARE, 0x1000)),
+        (point(WRITE, 8), point(WRITE, 8)),
+    ):
+        first.hits, first.passed = 3, 20
+        points = table(first)
+        points.take_out(first)
+        assert points.taken_out() == [first]
+
+        points.add(again)
+
+        assert (again.hits, again.passed) == (3, 20)
+        assert points.taken_out() == []
+
+
+def test_one_that_stays_out_is_forgotten_when_the_guest_goes_on() -> None:
+    gone = point(SOFTWARE, 0x1000)
+    gone.hits = 3
+    points = table(gone)
+    points.take_out(gone)
+    points.forget_taken_out()
+    points.add(again := point(SOFTWARE, 0x1000))
+
+    assert again.hits == 0
+
+
 def test_what_is_at_an_address_are_its_code_breakpoints() -> None:
     soft, hard = point(SOFTWARE, 0x1000), point(HARDWARE, 0x1000)
     points = table(soft, hard, point(WRITE, 0x1000, 4), point(SOFTWARE, 0x1001))

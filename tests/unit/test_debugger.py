@@ -28,19 +28,26 @@ def words(arch: str, image: Path, address: int | None = None) -> list[str]:
     return attach_words(plugins().resolve(arch), images, ADDRESS)
 
 
+def beside(elf: Path) -> list[str]:
+    """Where sources are looked for."""
+    return ["-ex", f"directory {elf.parent}"]
+
+
 class TestWhatGdbIsTold:
     @pytest.mark.parametrize("arch", ["x86:64", "x86:32", "ppc:440", "ppc:750"])
     def test_an_elf_says_nearly_all_of_it(self, arch: str, tmp_path: Path) -> None:
         elf = Path(shutil.copy(sample(arch).elf, tmp_path))
-        assert words(arch, elf) == [str(elf), *ATTACH]
+        assert words(arch, elf) == [str(elf), *beside(elf), *ATTACH]
 
     def test_real_mode_code_is_in_an_elf_for_the_i386(self, tmp_path: Path) -> None:
         elf = Path(shutil.copy(sample("x86:16").elf, tmp_path))
-        assert words("x86:16", elf) == [str(elf), "-ex", "set architecture i8086", *ATTACH]
+        real_mode = ["-ex", "set osabi none", "-ex", "set architecture i8086"]
+        assert words("x86:16", elf) == [str(elf), *real_mode, *beside(elf), *ATTACH]
 
-    def test_the_sources_of_a_sample_guest_are_beside_it(self) -> None:
-        guest = sample("ppc:440")
-        assert words("ppc:440", guest.elf) == [str(guest.elf), "-ex", f"directory {guest.folder}", *ATTACH]
+    def test_gdb_looks_here_for_sources_anyway(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        shutil.copy(sample("ppc:440").elf, tmp_path / "kernel.elf")
+        monkeypatch.chdir(tmp_path)
+        assert words("ppc:440", Path("kernel.elf")) == ["kernel.elf", *ATTACH]
 
     def test_a_raw_image_says_nothing(self, tmp_path: Path) -> None:
         raw = tmp_path / "raw.bin"

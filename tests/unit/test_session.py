@@ -8,9 +8,10 @@ import pytest
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import Signal, Stop, StopKind
+from kvmgdb.arch.trace import TO_THE_DEBUGGER, TO_THE_GUEST
 from kvmgdb.errors import RspError
 from kvmgdb.outcomes import TRANSITIONS, State, Trigger
-from kvmgdb.session import EXITS_KEPT, TO_THE_DEBUGGER, TO_THE_GUEST, Session
+from kvmgdb.session import EXITS_KEPT, Session
 from tests.support.guests import SampleGuest, sample
 from tests.support.sessions import GDB_13, ask, start
 

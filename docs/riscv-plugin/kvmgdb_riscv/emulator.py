@@ -13,8 +13,8 @@ from contextlib import contextmanager
 import unicorn as un
 from unicorn import riscv_const as uc
 
-from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Obstacle, Read
-from kvmgdb.arch.machine import DeviceRegion, Devices, Extent, Region, StartState
+from kvmgdb.arch.emulator import ComputedRegister, EmulatedMachine, Engine, GuestPoint, Mark, Obstacle, Read
+from kvmgdb.arch.machine import DeviceRegion, Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb.errors import MemoryFault
 from kvmgdb_riscv import exceptions, instructions, paging
@@ -103,6 +103,7 @@ class RiscvEmulator:
     debug_registers: frozenset[str] = frozenset()
     regions: tuple[Region, ...] = ()
     devices: tuple[DeviceRegion, ...] = (DEVICES,)
+    alert: bool = False
 
     def __init__(self, variant: str) -> None:
         self._variant = variant
@@ -112,9 +113,9 @@ class RiscvEmulator:
         """An engine with the model that has every extension it knows."""
         return un.Uc(un.UC_ARCH_RISCV, _MODES[self._variant])
 
-    def connect(self, engine: Engine, devices: Devices) -> None:
+    def connect(self, engine: Engine, machine: EmulatedMachine) -> None:
         """The device page."""
-        outputs: dict[int, Callable[[int], None]] = {CONSOLE: devices.console, EXIT: devices.exit}
+        outputs: dict[int, Callable[[int], None]] = {CONSOLE: machine.console, EXIT: machine.exit}
 
         def on_write(_engine: Engine, offset: int, _size: int, value: int, _data: object) -> None:
             handler = outputs.get(offset)
@@ -139,6 +140,14 @@ class RiscvEmulator:
         self, engine: Engine, points: Sequence[GuestPoint], read: Read
     ) -> GuestException | None:
         """None, as there are no points."""
+        return None
+
+    def before(self, engine: Engine, read: Read) -> GuestException | None:
+        """Nothing is guarded."""
+        return None
+
+    def after(self, engine: Engine, read: Read) -> GuestException | None:
+        """Nothing waits for being enabled."""
         return None
 
     def resume_pc(self, engine: Engine) -> int:

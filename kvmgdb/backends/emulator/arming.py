@@ -7,7 +7,7 @@ on just the addresses of that block, its translation dropped, and the run goes o
 a block without breakpoints pays one set look-up, when it is translated.
 
 The same goes for the few instructions that must be seen executed: HLT, from which the engine returns
-without a word, and writes to debug registers.
+without a word, writes to debug registers, and what a debug exception may come of.
 """
 
 from __future__ import annotations
@@ -36,12 +36,14 @@ class Arming:
         hit: Callable[[int], None],
         marked: Callable[[int, bytes], list[tuple[int, Mark]]],
         read_code: Callable[[int, int], bytes | None],
+        heeds: Callable[[Mark], bool],
     ) -> None:
         self._engine = engine
         self._hit = hit
         self._code_hook = code_hook(engine, uc.UC_HOOK_CODE, self._on_code)
         self._marked = marked
         self._read_code = read_code
+        self._heeds = heeds
         self._by_page: dict[int, set[int]] = {}
         self._hooks: dict[int, int] = {}
         self._stale_calls: dict[int, int] = {}
@@ -129,9 +131,9 @@ class Arming:
 
     def _on_code(self, _engine: Engine, address: int, _size: int, _data: object) -> None:
         mark = self._marks.get(address)
-        if mark is not None:
+        if mark is not None and self._heeds(mark):
             self.seen = mark
-            if mark is Mark.DEBUG_WRITE and not self._stepping:
+            if mark is not Mark.HALT and not self._stepping:
                 self._engine.emu_stop()
         if address in self._by_page.get(address >> PAGE_SHIFT, ()):
             self._hit(address)

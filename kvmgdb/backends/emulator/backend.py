@@ -9,7 +9,7 @@ than waking a thread takes.
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
 from unicorn import UcError
@@ -22,6 +22,7 @@ from kvmgdb.arch.stops import Signal, Stop, StopKind
 from kvmgdb.backends.base import HandBack, HitTest, OnDelivered
 from kvmgdb.backends.emulator.arming import Arming
 from kvmgdb.backends.emulator.code_points import CodePoints
+from kvmgdb.backends.emulator.code_ranges import CodeRanges
 from kvmgdb.backends.emulator.events import Events
 from kvmgdb.backends.emulator.fence import Fence
 from kvmgdb.backends.emulator.guest_debug import GuestDebug
@@ -67,11 +68,14 @@ class EmulatorBackend(GuestState):
         self.on_delivered: OnDelivered = lambda _: None
         self._inserted: dict[tuple[BreakpointKind, int, int], HitTest | None] = {}
         self._slice = 20_000
+        self._running = False
+        """Whether what the engine executes is the guest's, and not a port's."""
         self.reset()
 
     def reset(self) -> None:
         """Put the guest back to its start: a new engine, since the old one keeps hidden state."""
         self._guest_reached: list[GuestPoint] = []
+        self._guest_touched: list[GuestPoint] = []
         self._new_engine()
         self._hook()
         self._prime()
@@ -85,13 +89,16 @@ class EmulatorBackend(GuestState):
     def _hook(self) -> None:
         engine = self._engine
         self._events = Events(engine)
-        self._arming = Arming(engine, self._on_breakpoint, self._port.marked, self.read_code)
-        self._code = CodePoints(self._arming)
+        self._arming = Arming(engine, self._on_breakpoint, self._port.marked, self.read_code, self._heeds)
+        ranges = CodeRanges(engine, self._on_range, self._arming.invalidate)
+        self._code = CodePoints(self._arming, ranges)
         self._fence = Fence(engine, self._on_outside, self._arming.invalidate)
         self._watching = Watching(
             engine, self.translate, self._memory, self._arming.invalidate, self._watched_machine
         )
-        self._guest = GuestDebug(self._port, engine, self, self._code, self._watching, self._run_muted)
+        self._guest = GuestDebug(
+            self._port, engine, self, self._code, self._watching, self._run_one, self._run_muted
+        )
         self._port.connect(engine, self)
 
     def _prime(self) -> None:
@@ -158,6 +165,9 @@ class EmulatorBackend(GuestState):
         points = self._code.guest_at(pc)
         if points:  # of code that is new to the engine, its callback would come after the instruction
             return self._guest.reached(points)
+        refused = self._guest.refused() if self._port.alert else None
+        if refused is not None:
+            return self._guest.offer_before(refused)
         self._code.debugger_told = pc
         return self._run(1, pc)
 
@@ -217,10 +227,13 @@ class EmulatorBackend(GuestState):
         self.forget()
         self._watching.begin()
         arming.begin(stepping=stepped is not None)
+        self._running = True
         try:
             self._engine.emu_start(self._port.resume_pc(self._engine), UNTIL_IGNORED, 0, count)
         except UcError as problem:
             self._events.on_error(problem)
+        finally:
+            self._running = False
         self.forget()
         mark = arming.seen
         if arming.arm_fresh() and stepped is not None and mark is None:
@@ -229,23 +242,32 @@ class EmulatorBackend(GuestState):
 
     def _outcome(self, mark: Mark | None, *, stepping: bool) -> Stop | None:
         """What the last run's callbacks left."""
+        touched = self._guest_touched
+        if touched:
+            self._guest_touched = []
         hits = self._watching.take_hits()
         if hits:
             return self._on_watch_hits(hits)
+        if mark is not None and mark is Mark.DEBUG_WRITE and stepping:
+            self._guest.refresh()
         raised = self._events.take_exception()
         if raised is not None:
             self._events.take_stop()
-            return self._guest.on_exception(raised)
+            return self._guest.on_exception(raised, touched)
         stop = self._events.take_stop()
+        if touched and stop is None:
+            return self._guest.trapped(touched)
         if stop is not None:
             known = stop.kind in (StopKind.BREAKPOINT, StopKind.STEP)
             return stop if known else stop._replace(pc=self.pc())
         if self._guest_reached:
             points, self._guest_reached = self._guest_reached, []
             return self._guest.reached(points)
-        if mark is Mark.DEBUG_WRITE:
-            return self._on_debug_write(stepping=stepping)
-        return self._halt() if mark is Mark.HALT else None
+        if mark is None:
+            return None
+        if mark is Mark.HALT:
+            return self._halt()
+        return self._guest.enabled() if stepping else self._on_debug_mark()
 
     def _halt(self) -> Stop:
         return Stop(StopKind.HALT, self.pc(), Signal.STOP, "the guest halted its processor")
@@ -285,21 +307,27 @@ class EmulatorBackend(GuestState):
         """Execute the instruction at the program counter, whatever it touches."""
         self._watching.take_passed()
         self._watching.muted = True
-        pc = self._code.debugger_told = self._code.guest_told = self.pc()
         try:
-            return self._run(1, pc)
+            return self._run_one()
         finally:
             self._watching.muted = False
+
+    def _run_one(self) -> Stop | None:
+        """Execute the instruction at the program counter, of which everybody has been told."""
+        pc = self._code.debugger_told = self._code.guest_told = self.pc()
+        return self._run(1, pc)
 
     def _write_virtual(self, address: int, data: bytes) -> None:
         for virtual, physical, size in pieces(address, len(data), self.translate):
             self._memory.write(physical, data[virtual - address : virtual - address + size])
 
-    def _on_debug_write(self, *, stepping: bool) -> Stop | None:
-        """A debug register is about to be (while stepping: has been) written: see what is armed then."""
-        stop = None if stepping else self._run_muted()
-        self._guest.refresh()
-        return stop
+    def _heeds(self, mark: Mark) -> bool:
+        return mark is not Mark.DEBUG_CHECK or self._port.alert
+
+    def _on_debug_mark(self) -> Stop | None:
+        """An instruction with a ``DEBUG_`` mark is about to be executed."""
+        refused = self._guest.refused()
+        return self._guest.offer_before(refused) if refused is not None else self._run_one()
 
     def _breakpoint_stop(self, address: int) -> Stop:
         reason = f"breakpoint at {address:#x}"
@@ -314,7 +342,17 @@ class EmulatorBackend(GuestState):
             self._guest_reached = points
             self._engine.emu_stop()
 
-    # -- the machine's devices (kvmgdb.arch.machine.Devices) --------------------------------------------
+    def _on_range(self, address: int) -> None:
+        if self._running and address not in self._arming:  # else it has a hook of its own
+            self._on_breakpoint(address)
+
+    # -- what the port tells (kvmgdb.arch.emulator.EmulatedMachine) -------------------------------------
+
+    def touched(self, points: Sequence[GuestPoint]) -> None:
+        """The guest touches what it watches, and no memory hook sees it.  It is being stepped, since such
+        an instruction has a mark.
+        """
+        self._guest_touched += points
 
     def console(self, byte: int) -> None:
         """Print a byte of the guest's."""

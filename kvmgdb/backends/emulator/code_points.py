@@ -12,15 +12,21 @@ from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.emulator import GuestPoint
 from kvmgdb.backends.base import HitTest
 from kvmgdb.backends.emulator.arming import Arming
+from kvmgdb.backends.emulator.code_ranges import CodeRanges
+
+ONE_INSTRUCTION = 4
+"""Bytes of a point on one instruction; one that has more is a range."""
 
 
 class CodePoints:
     """The breakpoints of one engine, by address."""
 
-    def __init__(self, arming: Arming) -> None:
+    def __init__(self, arming: Arming, ranges: CodeRanges) -> None:
         self._arming = arming
+        self._ranges = ranges
         self._debugger: dict[int, dict[BreakpointKind, HitTest | None]] = {}
         self._guest: dict[int, list[GuestPoint]] = {}
+        self._guest_ranges: list[GuestPoint] = []
         self.debugger_told: int | None = None
         """An instruction at which the debugger's breakpoint lets pass, once."""
         self.guest_told: int | None = None
@@ -52,10 +58,14 @@ class CodePoints:
         """Set the guest's, in place of those it had."""
         for address in self._guest.keys() - self._debugger.keys():
             self._arming.discard(address)
-        self._guest = {}
+        self._guest, self._guest_ranges = {}, []
         for point in points:
-            self._guest.setdefault(point.address, []).append(point)
-            self._arming.add(point.address)
+            if point.length > ONE_INSTRUCTION:
+                self._guest_ranges.append(point)
+            else:
+                self._guest.setdefault(point.address, []).append(point)
+                self._arming.add(point.address)
+        self._ranges.set((point.address, point.address + point.length - 1) for point in self._guest_ranges)
 
     def reached(self, address: int) -> list[GuestPoint] | None:
         """The guest is about to execute ``address``: None where that is for the debugger, else the
@@ -70,4 +80,9 @@ class CodePoints:
 
     def guest_at(self, address: int) -> list[GuestPoint]:
         """The guest's own points that the instruction at ``address`` is to raise."""
-        return self._guest.get(address, []) if address != self.guest_told else []
+        if address == self.guest_told:
+            return []
+        exact = self._guest.get(address, [])
+        if not self._guest_ranges:
+            return exact
+        return exact + [p for p in self._guest_ranges if p.address <= address < p.address + p.length]

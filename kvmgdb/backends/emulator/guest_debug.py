@@ -45,6 +45,7 @@ class GuestDebug:
         code: CodePoints,
         watching: Watching,
         execute: Callable[[], Stop | None],
+        execute_muted: Callable[[], Stop | None],
     ) -> None:
         self._port = port
         self._engine = engine
@@ -52,7 +53,9 @@ class GuestDebug:
         self._code = code
         self._watching = watching
         self._execute = execute
-        """Executes the instruction at the program counter, whatever it touches."""
+        """Executes the instruction at the program counter, of which everybody has been told."""
+        self._execute_muted = execute_muted
+        """The same, and of what it touches."""
         self._points: tuple[GuestPoint, ...] = ()
         self._deferred: GuestException | None = None
         self._kept: int | None = None
@@ -61,12 +64,19 @@ class GuestDebug:
 
     # -- exceptions ----------------------------------------------------------------------------------
 
-    def on_exception(self, raised: Raised) -> Stop | None:
-        """The engine says that the guest's processor raised one."""
+    def on_exception(self, raised: Raised, touched: list[GuestPoint]) -> Stop | None:
+        """The engine says that the guest's processor raised one, at an instruction that has also ``touched``
+        points of the guest's: a debug exception is then one for all of it.
+        """
         port, engine, read = self._port, self._engine, self._backend.read_physical
         if raised.number is None:
             return self.offer(port.invalid_instruction(engine, read))
-        return self.offer(port.exception(engine, raised.number, read))
+        exception = port.exception(engine, raised.number, read)
+        if exception is None:
+            return self._execute()
+        if exception.debug and not exception.trap:
+            self._exception_of(touched)
+        return self.offer(exception)
 
     def offer(self, exception: GuestException) -> Stop | None:
         """To the guest's own handler, if it is the guest's and there is one; else a stop."""
@@ -78,7 +88,7 @@ class GuestDebug:
             self._backend.forget()
             if obstacle is None:
                 self._backend.on_delivered(exception)
-                return None
+                return self.enabled()
             kind = StopKind.SHUTDOWN if obstacle.shutdown else kind
             reason += f": the guest has no handler ({obstacle.reason})"
         self._code.guest_told = self._backend.pc()
@@ -122,19 +132,41 @@ class GuestDebug:
         instruction is simply executed.
         """
         exception = self._exception_of(points)
-        if exception is None:
-            return self._execute()
+        if not any(point.kind.is_watch for point in points):
+            return self.offer(exception) if exception is not None else self._execute()
+        return self.offer_before(exception) if exception is not None else self._execute_muted()
+
+    def refused(self) -> GuestException | None:
+        """What the instruction at the program counter raises instead of being executed."""
+        if not self._port.alert:
+            return None
+        return self._port.before(self._engine, self._backend.read_physical)
+
+    def offer_before(self, exception: GuestException) -> Stop | None:
+        """Offer what an access raises that is not done yet."""
         stop = self.offer(exception)
-        if stop is not None and any(point.kind.is_watch for point in points):
+        if stop is not None:
             self._kept = self._backend.pc()
         return stop
 
+    def enabled(self) -> Stop | None:
+        """Something has been done after which an event that is recorded may count."""
+        if not self._port.alert:
+            return None
+        exception = self._port.after(self._engine, self._backend.read_physical)
+        return self.offer(exception) if exception is not None else None
+
     def takes_kept(self) -> bool:
-        """Whether the guest stands before an access to what it watches, of which the debugger has been told
-        in its place: the access is then done, or it would be told again and again.
+        """Whether the guest stands before an access of which the debugger has been told in its place: the
+        access is then done, or it would be told again and again.
         """
         kept, self._kept = self._kept, None
         return kept is not None and kept == self._backend.pc()
+
+    def trapped(self, points: list[GuestPoint]) -> Stop | None:
+        """The instruction just executed has touched these of the guest's, and no memory."""
+        exception = self._exception_of(points)
+        return self.offer(exception) if exception is not None else None
 
     def touched(self, points: list[GuestPoint], *, wait: bool) -> Stop | None:
         """The instruction just executed has touched these, and its exception comes after it; or ``wait``,

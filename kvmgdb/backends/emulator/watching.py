@@ -13,7 +13,7 @@ once more with the hooks muted gives the state an x86 one reports.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -154,7 +154,7 @@ class Watching:
             MemoryFault: part of the range is not mapped.
         """
         known = self._watches.get(key)
-        ranges = list(pieces(key.address, key.length, self._translate))
+        ranges = _joined(pieces(key.address, key.length, self._translate))
         if known is not None and known.ranges[-len(ranges) :] == ranges:
             known.active, known.test = True, test
             return
@@ -173,7 +173,7 @@ class Watching:
         lowest = max(0, address - (WIDEST_ACCESS - 1))
         while start > lowest and self._translate(start - 1) is not None:
             start -= 1
-        return list(pieces(start, address - start, self._translate))
+        return _joined(pieces(start, address - start, self._translate))
 
     def remove(self, key: WatchKey) -> None:
         """Watch it no more; its hooks stay a while."""
@@ -255,3 +255,18 @@ class Watching:
                 undo = (address, self._memory.read(physical, size)) if direction == 0 else None
                 hits.append(WatchHit(watch.key, first, undo, watch.test))
         return hits
+
+
+def _joined(parts: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Pieces of (virtual, physical, length), those that follow each other in both as one: every hook costs
+    something at every access.
+    """
+    joined: list[tuple[int, int, int]] = []
+    for virtual, physical, length in parts:
+        if joined:
+            first, start, size = joined[-1]
+            if (first + size, start + size) == (virtual, physical):
+                joined[-1] = (first, start, size + length)
+                continue
+        joined.append((virtual, physical, length))
+    return joined

@@ -27,6 +27,7 @@ from kvmgdb.backends.kvm.vcpu import Vcpu
 from kvmgdb.backends.kvm.view import View
 from kvmgdb.backends.kvm.waker import Waker
 from kvmgdb.backends.memory import PhysicalMemory
+from kvmgdb.errors import MemoryFault
 from kvmgdb.loader import LoadedImages
 
 
@@ -60,7 +61,7 @@ class KvmBackend:
         self._memory = PhysicalMemory((Region(0, memory_size, "ram"), *port.regions))
         self.regions = self._memory.regions
         self._patches = Patches(self._memory, next(iter(host.traps.values())))
-        self._hardware = Hardware(arch.layout, port)
+        self._hardware = Hardware(arch.layout, port, self._displace, self._replace)
         self._comparing = Comparing(
             lambda address, length: self._view.places(address, length), self._memory.read
         )
@@ -164,9 +165,7 @@ class KvmBackend:
 
     def _arm(self, kind: BreakpointKind, address: int, length: int) -> None:
         if self._is_trap(kind):
-            [(physical, _)] = self._view.places(address, 1)
-            self._patches.insert(address, physical)
-            self._trapped.add((kind, address))
+            self._trap(kind, address)
         elif kind.is_watch and not self._host.watches:
             self._comparing.insert(kind, address, length)
         else:
@@ -176,13 +175,34 @@ class KvmBackend:
         """Disarm it."""
         self._tests.drop(kind, address, length)
         if self._is_trap(kind):
-            self._trapped.discard((kind, address))
-            if not any(where == address for _, where in self._trapped):
-                self._patches.remove(address)
+            self._untrap(kind, address)
         elif kind.is_watch and not self._host.watches:
             self._comparing.remove(kind, address, length)
         else:
             self._hardware.remove(kind, address, length)
+
+    def _trap(self, kind: BreakpointKind, address: int) -> None:
+        [(physical, _)] = self._view.places(address, 1)
+        self._patches.insert(address, physical)
+        self._trapped.add((kind, address))
+
+    def _untrap(self, kind: BreakpointKind, address: int) -> None:
+        self._trapped.discard((kind, address))
+        if not any(where == address for _, where in self._trapped):
+            self._patches.remove(address)
+
+    def _displace(self, address: int) -> bool:
+        """A trap for a breakpoint whose debug register the guest has taken; whether there can be one."""
+        self._patches.use(self._host.traps[self._port.mode(self._vcpu.state)])
+        try:
+            self._trap(BreakpointKind.HARDWARE, address)
+        except MemoryFault:
+            return False
+        return True
+
+    def _replace(self, address: int) -> None:
+        """It has a debug register again, or is gone."""
+        self._untrap(BreakpointKind.HARDWARE, address)
 
     def _is_trap(self, kind: BreakpointKind) -> bool:
         """Whether such a breakpoint is a trap in memory: hardware ones are where the host has none."""

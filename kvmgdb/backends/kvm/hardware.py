@@ -1,14 +1,15 @@
 """Breakpoints in debug registers: slots beside the guest's own, and what KVM_SET_GUEST_DEBUG gets.
 
-The guest's own come first.  Should it arm so many that ours no longer fit, the last of ours give way, and the
-log says which.
+The guest's own come first.  Should it arm so many that ours no longer fit, the last of ours give way: an
+execution breakpoint stands as a trap in memory as long as that lasts, a watchpoint is out of use.  The log
+says which.
 """
 
 from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from sys import byteorder
 
 from kvmgdb.arch.arming import ArmedSlot
@@ -25,11 +26,24 @@ NOTHING = Assignment(())
 
 
 class Hardware:
-    """The debug registers of one processor."""
+    """The debug registers of one processor.
 
-    def __init__(self, layout: DebugLayout, port: KvmPort) -> None:
+    ``displace`` puts a trap at the address of an execution breakpoint that has lost its register, and says
+    whether that could be done; ``replace`` takes it out.
+    """
+
+    def __init__(
+        self,
+        layout: DebugLayout,
+        port: KvmPort,
+        displace: Callable[[int], bool],
+        replace: Callable[[int], None],
+    ) -> None:
         self._layout = layout
         self._port = port
+        self._displace = displace
+        self._replace = replace
+        self._moved: set[Request] = set()
         self._requests: list[Request] = []
         self._refused: frozenset[Request] = frozenset()
         self._contents: dict[Request, bytes] = {}
@@ -65,6 +79,9 @@ class Hardware:
         request = Request(kind, address, length if kind.is_watch else 1)
         if request in self._requests:
             self._requests.remove(request)
+            self._refused -= {request}
+            if request in self._moved:
+                self._move_back(request)
             self._take(Assignment(tuple(p for p in self._assignment.placements if p.request != request)))
 
     def refresh(self, state: VcpuState) -> None:
@@ -77,11 +94,24 @@ class Hardware:
             answer = self._allocate(wanted, taken)
         refused = frozenset(self._requests) - frozenset(wanted)
         for request in refused - self._refused:
-            log.warning("%s is out of use: the guest has taken its debug register", request)
+            self._give_way(request)
         for request in self._refused - refused:
-            log.warning("%s is in use again", request)
+            if request in self._moved:
+                self._move_back(request)
+            log.warning("%s is in a debug register again", request)
         self._refused = refused
         self._take(answer)
+
+    def _give_way(self, request: Request) -> None:
+        if not request.kind.is_watch and self._displace(request.address):
+            self._moved.add(request)
+            log.warning("%s is a trap in memory now: the guest has taken its debug register", request)
+        else:
+            log.warning("%s is out of use: the guest has taken its debug register", request)
+
+    def _move_back(self, request: Request) -> None:
+        self._moved.discard(request)
+        self._replace(request.address)
 
     def run_arch(self, state: VcpuState) -> bytes:
         """``struct kvm_guest_debug_arch`` for a run."""

@@ -306,12 +306,12 @@ class Runner:
 
     def _arm(self) -> None:
         control, arch = KVM_GUESTDBG_ENABLE, b""
-        if self._patches:
-            control |= KVM_GUESTDBG_USE_SW_BP
         if self._hardware or self._step_may_be_told_again:
             control |= KVM_GUESTDBG_USE_HW_BP
             self._hardware.refresh(self._vcpu.state)
             arch = self._hardware.run_arch(self._vcpu.state)
+        if self._patches:  # after the refresh, which may have made a trap of one
+            control |= KVM_GUESTDBG_USE_SW_BP
         self._vcpu.debug(control, arch)
         self._armed_to_run, self._armed_to_step = True, False
 

@@ -1,8 +1,8 @@
 """The guest's own debug registers on the emulator.
 
 The engine steps for MSR[SE] and DBCR0[ICMP] by itself; IAC, DAC, IABR and DABR it only stores.  So writes
-to them are seen, and what they arm is watched for the guest.  BookE: PPC440x5 manual, "Debug Facilities";
-classic: MPC7450 and PPC750 manuals, "IABR", "DABR".
+to them are seen, and what they arm is watched for the guest.  BookE: :mod:`kvmgdb_ppc.debug_booke`; classic:
+MPC7450 and PPC750 manuals, "IABR", "DABR".
 """
 
 from __future__ import annotations
@@ -12,23 +12,13 @@ from dataclasses import dataclass, field
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.emulator import GuestPoint, Mark
-from kvmgdb_ppc.instructions import mtspr_target
+from kvmgdb_ppc.instructions import may_enable_debug, mtspr_target
 from kvmgdb_ppc.registers import BOOKE
 from kvmgdb_ppc.sprs import SPRS
 
 _BOOKE_REGISTERS = ("dbsr", "dbcr0", "dbcr1", "dbcr2", "iac1", "iac2", "iac3", "iac4", "dac1", "dac2")
+_BOOKE_VALUES = ("dvc1", "dvc2")
 _CLASSIC_REGISTERS = ("iabr", "dabr")
-
-DBCR0_IDM = 0x4000_0000
-DBCR0_TRAP = DBSR_TRAP = 0x0100_0000
-DBSR_IMPRECISE = 0x8000_0000
-DBCR0_STEPS = 0x0C00_0000
-"""ICMP and BRT: a debug event after every instruction, at every branch taken."""
-_IAC_ENABLE = (0x0080_0000, 0x0040_0000, 0x0020_0000, 0x0010_0000)
-_DAC_ENABLE = ((0x0008_0000, 0x0004_0000), (0x0002_0000, 0x0001_0000))
-"""DBCR0 (and, at the same places, DBSR): reads, writes of DAC1 and DAC2."""
-DBCR2_DAC12M = 0x0080_0000
-"""DAC1 and DAC2 are the ends of a range."""
 
 IABR_ENABLE, IABR_TRANSLATED = 0x2, 0x1
 DABR_READ, DABR_WRITE, DABR_TRANSLATED = 0x1, 0x2, 0x4
@@ -40,30 +30,35 @@ _ACCESS = {
     (False, True): BreakpointKind.WRITE,
     (True, True): BreakpointKind.ACCESS,
 }
-_FIRST_DAC = 4
-"""Slots are numbered IAC1-4, DAC1-2; on a classic core IABR 0, DABR 1."""
 DABR_SLOT = 1
+"""IABR is 0."""
 
 
 def registers(variant: str) -> frozenset[str]:
     """The debug registers the core has; none of those that the emulator does not run."""
-    names = _BOOKE_REGISTERS if variant in BOOKE else _CLASSIC_REGISTERS
+    names = _BOOKE_REGISTERS + _BOOKE_VALUES if variant in BOOKE else _CLASSIC_REGISTERS
     return frozenset(names) & SPRS.get(variant, {}).keys()
 
 
 @dataclass(frozen=True, slots=True)
-class DebugWrites:
-    """Finds the instructions that write them."""
+class DebugInstructions:
+    """Finds the instructions that write them; on a BookE core also those that may enable its debug
+    interrupts, or are a debug event.
+    """
 
     numbers: frozenset[int]
+    is_booke: bool
 
     def marked(self, start: int, code: bytes) -> list[tuple[int, Mark]]:
-        """Every ``mtspr`` to a debug register in a block."""
-        return [
-            (start + offset, Mark.DEBUG_WRITE)
-            for offset in range(0, len(code) - 3, 4)
-            if mtspr_target(int.from_bytes(code[offset : offset + 4], "big")) in self.numbers
-        ]
+        """Those of a block."""
+        found = []
+        for offset in range(0, len(code) - 3, 4):
+            word = int.from_bytes(code[offset : offset + 4], "big")
+            if mtspr_target(word) in self.numbers:
+                found.append((start + offset, Mark.DEBUG_WRITE))
+            elif self.is_booke and may_enable_debug(word):
+                found.append((start + offset, Mark.DEBUG_CHECK))
+        return found
 
 
 @dataclass(slots=True)
@@ -95,31 +90,8 @@ class StatusRegister:
         return True
 
 
-def points(variant: str, spr: Mapping[str, int]) -> list[GuestPoint]:
-    """What the registers' values arm."""
-    return _booke_points(spr) if variant in BOOKE else _classic_points(spr)
-
-
-def _booke_points(spr: Mapping[str, int]) -> list[GuestPoint]:
-    control = spr["dbcr0"]
-    if not control & DBCR0_IDM:
-        return []
-    found = [
-        GuestPoint(BreakpointKind.HARDWARE, spr[name] & ~3, 4, slot)
-        for slot, (name, enable) in enumerate(zip(("iac1", "iac2", "iac3", "iac4"), _IAC_ENABLE, strict=True))
-        if control & enable and name in spr
-    ]
-    for index, (read, write) in enumerate(_DAC_ENABLE):
-        kind = _ACCESS.get((bool(control & read), bool(control & write)))
-        if kind is not None:
-            address, length = spr[f"dac{index + 1}"], 1
-            if index == 0 and spr["dbcr2"] & DBCR2_DAC12M:
-                length = max(1, spr["dac2"] - address)  # from DAC1 up to, and without, DAC2
-            found.append(GuestPoint(kind, address, length, _FIRST_DAC + index))
-    return found
-
-
-def _classic_points(spr: Mapping[str, int]) -> list[GuestPoint]:
+def classic_points(spr: Mapping[str, int]) -> list[GuestPoint]:
+    """What IABR and DABR arm."""
     found = []
     if spr["iabr"] & IABR_ENABLE:
         found.append(GuestPoint(BreakpointKind.HARDWARE, spr["iabr"] & ~3, 4, 0))
@@ -128,17 +100,6 @@ def _classic_points(spr: Mapping[str, int]) -> list[GuestPoint]:
     if kind is not None:
         found.append(GuestPoint(kind, dabr & ~7, 8, DABR_SLOT))
     return found
-
-
-def booke_status(reached: list[GuestPoint], is_write: bool) -> int:
-    """The DBSR bits of the points reached."""
-    status = 0
-    for point in reached:
-        if point.slot < _FIRST_DAC:
-            status |= _IAC_ENABLE[point.slot]
-        else:
-            status |= _DAC_ENABLE[point.slot - _FIRST_DAC][is_write]
-    return status
 
 
 def classic_takes(point: GuestPoint, spr: Mapping[str, int], msr: int) -> bool:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import unicorn as un
 from unicorn import ppc_const as uc
 from unicorn.unicorn_py3.unicorn import uclib
 
-from kvmgdb.arch.emulator import ComputedRegister, Engine, GuestPoint, Mark, Obstacle, Read
-from kvmgdb.arch.machine import DeviceRegion, Devices, Extent, Region, StartState
+from kvmgdb.arch.emulator import ComputedRegister, EmulatedMachine, Engine, GuestPoint, Mark, Obstacle, Read
+from kvmgdb.arch.machine import DeviceRegion, Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException
 from kvmgdb.errors import MemoryFault
-from kvmgdb_ppc import debug, delivery, exceptions, instructions, tlb
+from kvmgdb_ppc import debug, debug_booke, delivery, exceptions, instructions, tlb
+from kvmgdb_ppc.debug_facility import DebugFacility
 from kvmgdb_ppc.devices import CONSOLE, DEVICES, EXIT
 from kvmgdb_ppc.engine_state import find_pc, find_sprs
 from kvmgdb_ppc.engine_tlb import EngineTlb
@@ -72,10 +74,11 @@ class PpcEmulator:
             name: self._spr_register(name, number) for name, number in self._sprs.items()
         }
         self.debug_registers = debug.registers(variant)
-        self._debug_writes = debug.DebugWrites(frozenset(self._sprs[name] for name in self.debug_registers))
-        self._status = debug.StatusRegister(self._sprs.get("dbsr"))
+        numbers = frozenset(self._sprs[name] for name in self.debug_registers)
+        self._debug_instructions = debug.DebugInstructions(numbers, is_booke=variant in BOOKE)
+        self._facility: DebugFacility | None = None
+        self.alert = False
         self._set_by_faults = [self._sprs[name] for name in SET_BY_FAULTS if name in self._sprs]
-        self._stepping: int
         self._spr_array: ctypes.Array[ctypes.c_uint32] = (ctypes.c_uint32 * 1024)()  # until it is found
         self._access: SprAccess
         self._pc = ctypes.c_uint32()  # until it is found
@@ -83,15 +86,14 @@ class PpcEmulator:
 
     def create(self) -> Engine:
         """An engine with the core's model, translation off for now."""
-        self._stepping = 0
         engine = un.Uc(un.UC_ARCH_PPC, un.UC_MODE_PPC32 | un.UC_MODE_BIG_ENDIAN)
         engine.ctl_set_cpu_model(MODELS[self._variant])
         engine.ctl_set_tlb_mode(un.UC_TLB_VIRTUAL)
         return engine
 
-    def connect(self, engine: Engine, devices: Devices) -> None:
+    def connect(self, engine: Engine, machine: EmulatedMachine) -> None:
         """The device page."""
-        outputs: dict[int, Callable[[int], None]] = {CONSOLE: devices.console, EXIT: devices.exit}
+        outputs: dict[int, Callable[[int], None]] = {CONSOLE: machine.console, EXIT: machine.exit}
 
         def on_write(_engine: Engine, offset: int, _size: int, value: int, _data: object) -> None:
             handler = outputs.get(offset)
@@ -111,10 +113,30 @@ class PpcEmulator:
         self._spr_array = find_sprs(engine, self._access.read, self._access.write)
         self._pc = find_pc(engine, self._spr_array)
         self._tlb = EngineTlb(self._spr_array) if self._variant == "440" else None
+        if self._variant in BOOKE:
+            self._facility = DebugFacility(self._variant, engine, self._spr_array, self._set_alert)
         for number in DIRECT.values():
             engine.reg_write(number, 0)
         engine.reg_write(uc.UC_PPC_REG_PC, start.entry)
         engine.ctl_set_tlb_mode(un.UC_TLB_CPU)
+
+    def _set_alert(self, alert: bool) -> None:
+        self.alert = alert  # an attribute: it is asked for at every step
+
+    def before(self, engine: Engine, read: Read) -> GuestException | None:
+        """A return from an interrupt, where DBCR0[RET] makes it a debug event."""
+        facility, pc = self._facility, self.resume_pc(engine)
+        if facility is None or not facility.wants(debug_booke.RET):
+            return None
+        if not instructions.is_rfi(self._word(engine, pc, read)) or not facility.record(debug_booke.RET):
+            return None
+        return exceptions.make_debug(exceptions.DEBUG, pc)
+
+    def after(self, engine: Engine, read: Read) -> GuestException | None:
+        """The debug interrupt of an event that has been recorded, once MSR[DE] lets it in."""
+        if self._facility is None or not self._facility.is_pending():
+            return None
+        return exceptions.make_debug(exceptions.DEBUG, self.resume_pc(engine))
 
     def resume_pc(self, engine: Engine) -> int:
         """The pc."""
@@ -160,35 +182,25 @@ class PpcEmulator:
         pc = (self.resume_pc(engine) - 4) & 0xFFFF_FFFF
         found = exceptions.make(number, pc, self._word(engine, pc, read), self._fault_address(number))
         engine.reg_write(uc.UC_PPC_REG_PC, found.return_pc)
-        if number == exceptions.DEBUG:
-            self._status.value = self._spr_array[self._sprs["dbsr"]]
+        if number == exceptions.DEBUG and self._facility is not None:
+            self._facility.raised()
         return found
 
     def marked(self, start: int, code: bytes) -> list[tuple[int, Mark]]:
-        """Writes to debug registers; those of ours are not the guest's."""
+        """What writes debug registers or enables their events; that of ours is not the guest's."""
         if start in SCRATCH:
             return []
-        self._status.note(start, code)
-        return self._debug_writes.marked(start, code)
+        if self._facility is not None:
+            self._facility.status.note(start, code)
+        return self._debug_instructions.marked(start, code)
 
     def guest_points(self, engine: Engine) -> list[GuestPoint]:
         """IAC and DAC, or IABR and DABR."""
-        written = (self.resume_pc(engine) - 4) & 0xFFFF_FFFF
-        if self._status.after(written, lambda number: engine.reg_read(uc.UC_PPC_REG_0 + number)):
-            self._spr_array[self._sprs["dbsr"]] = self._status.value
-        values = self._debug_values()
-        self._follow_stepping(engine, values.get("dbcr0", 0) & debug.DBCR0_STEPS)
-        return debug.points(self._variant, values)
+        if self._facility is not None:
+            return self._facility.points(self.resume_pc(engine))
+        return debug.classic_points(self._classic_values())
 
-    def _follow_stepping(self, engine: Engine, enabled: int) -> None:
-        """The engine translates a block to step or not to step by these bits of DBCR0, and afterwards takes
-        it for both.
-        """
-        if enabled != self._stepping:
-            self._stepping = enabled
-            engine.ctl_flush_tb()
-
-    def _debug_values(self) -> dict[str, int]:
+    def _classic_values(self) -> dict[str, int]:
         return {name: self._spr_array[self._sprs[name]] for name in self.debug_registers}
 
     def debug_exception(
@@ -199,16 +211,12 @@ class PpcEmulator:
         """
         pc = self.resume_pc(engine)
         msr = engine.reg_read(uc.UC_PPC_REG_MSR)
-        if self._variant in BOOKE:
-            if not msr & delivery.MSR_DE:
-                return None
-            self._status.value = self._spr_array[self._sprs["dbsr"]] | debug.booke_status(
-                list(points), instructions.is_store(self._word(engine, pc, read))
-            )
-            self._spr_array[self._sprs["dbsr"]] = self._status.value
-            return exceptions.make_debug(exceptions.DEBUG, pc)
+        if self._facility is not None:
+            word = self._word(engine, pc, read)
+            is_interrupt = self._facility.meets(points, word, partial(self._load, engine, read))
+            return exceptions.make_debug(exceptions.DEBUG, pc) if is_interrupt else None
         point = points[0]
-        if not debug.classic_takes(point, self._debug_values(), msr):
+        if not debug.classic_takes(point, self._classic_values(), msr):
             return None
         if point.slot != debug.DABR_SLOT:
             return exceptions.make_debug(exceptions.INSTRUCTION_BREAKPOINT, pc)
@@ -223,8 +231,8 @@ class PpcEmulator:
     def deliver(self, engine: Engine, exception: GuestException, read: Read) -> Obstacle | None:
         """Through SRR0/1 or CSRR0/1 and the core's vectors."""
         msr = engine.reg_read(uc.UC_PPC_REG_MSR)
-        event = self._trap_event(msr) if exception.trap else 0
-        if event and msr & delivery.MSR_DE:
+        event = self._event(exception)
+        if event == debug_booke.TRAP and self._facility is not None and self._facility.takes_now():
             exception = exceptions.make_debug(exceptions.DEBUG, exception.pc)
         cause, detail = exceptions.cause(exception), self._detail(engine, exception, msr)
         entry = delivery.entry(self._variant, exception.vector, cause, msr, exception.return_pc, detail)
@@ -240,19 +248,20 @@ class PpcEmulator:
         for name, value in entry.sprs.items():
             self._access.write(self._sprs[name], value)
         engine.reg_write(uc.UC_PPC_REG_PC, vector)
-        if event:
-            self._status.value = self._spr_array[self._sprs["dbsr"]] | event
-            self._spr_array[self._sprs["dbsr"]] = self._status.value
+        if event and self._facility is not None:
+            self._facility.record(event, msr)
         return None
 
-    def _trap_event(self, msr: int) -> int:
-        """The DBSR bits of a trap instruction that DBCR0 makes a debug event; without MSR[DE] it is a program
-        interrupt all the same, and IDE is noted (PPC440x5 manual, "Trap Debug Event").
+    def _event(self, exception: GuestException) -> int:
+        """The debug event that an interrupt is: of a trap instruction, which is a program interrupt all the
+        same where debug interrupts are off, or of any interrupt that is not critical itself.
         """
-        wanted = debug.DBCR0_IDM | debug.DBCR0_TRAP
-        if self._variant not in BOOKE or self._spr_array[self._sprs["dbcr0"]] & wanted != wanted:
+        facility = self._facility
+        if facility is None or exception.vector == exceptions.DEBUG:
             return 0
-        return debug.DBSR_TRAP | (0 if msr & delivery.MSR_DE else debug.DBSR_IMPRECISE)
+        if exception.trap and facility.wants(debug_booke.TRAP):
+            return debug_booke.TRAP
+        return debug_booke.IRPT if facility.wants(debug_booke.IRPT) else 0
 
     def _detail(self, engine: Engine, exception: GuestException, msr: int) -> int:
         """What a classic core's SRR1 says of a failed translation."""
@@ -295,6 +304,14 @@ class PpcEmulator:
         """The instruction at ``pc``; 0, which is none, where there is no memory."""
         found = self.translate(engine, pc, read)
         return int.from_bytes(read(found.physical, 4), "big") if found is not None else 0
+
+    def _load(self, engine: Engine, read: Read, address: int, length: int) -> bytes:
+        """What a load of the guest's gets; zeros where there is no memory."""
+        found = self.translate(engine, address, read)
+        try:
+            return read(found.physical, length) if found is not None else bytes(length)
+        except MemoryFault:
+            return bytes(length)
 
     def _fault_address(self, number: int) -> int | None:
         register = (

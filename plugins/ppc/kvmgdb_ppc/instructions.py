@@ -54,6 +54,22 @@ def mtspr_target(word: int) -> int | None:
     return word >> 16 & 0x1F | word >> 6 & 0x3E0
 
 
+_RETURNS = (50, 51, 38, 39)
+"""Extended opcodes of ``rfi``, ``rfci``, ``rfmci`` and ``rfdi``."""
+_RFI, _MTMSR = 50, 146
+
+
+def may_enable_debug(word: int) -> bool:
+    """Whether it may set MSR[DE]: a return from an interrupt, or ``mtmsr``."""
+    opcode, extended = word >> 26, word >> 1 & 0x3FF
+    return (opcode == _XL and extended in _RETURNS) or (opcode == 31 and extended == _MTMSR)
+
+
+def is_rfi(word: int) -> bool:
+    """``rfi``."""
+    return word >> 26 == _XL and word >> 1 & 0x3FF == _RFI
+
+
 def is_store(word: int) -> bool:
     """Whether a memory access by this instruction is a store.  D-form stores are opcodes 36-39, 44, 45,
     47 and 52-55; X-form ones have bit 8 of the extended opcode (``stwx`` 151, ``lwzx`` 23).

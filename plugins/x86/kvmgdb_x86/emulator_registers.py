@@ -72,6 +72,15 @@ def _selector(state: State, name: str) -> ComputedRegister:
     return ComputedRegister(lambda engine, read: state().segment(name).selector, put)
 
 
+def _debug(state: State, number: int) -> ComputedRegister:
+    """DR0 to DR3 and DR7, with the effect of loading them."""
+
+    def get(engine: Engine, read: Read) -> int:
+        return int(engine.reg_read(_number(f"dr{number}")))
+
+    return ComputedRegister(get, lambda engine, value: state().set_debug_register(number, value))
+
+
 def _msr(number: int) -> ComputedRegister:
     def put(engine: Engine, value: int) -> None:
         engine.msr_write(number, value)
@@ -114,6 +123,7 @@ def computed_registers(state: State) -> dict[str, ComputedRegister]:
         **{name: _selector(state, name) for name in SEGMENTS},
         **{f"{name}_base": _hidden(state, name, lambda s: s.base) for name in ("es", "cs", "ss", "ds")},
         **{f"st{index}": _float(index) for index in range(8)},
+        **{f"dr{number}": _debug(state, number) for number in (0, 1, 2, 3, 7)},
         **{name: _msr(number) for name, number in _MSRS.items()},
         "gdtr_base": _table(uc.UC_X86_REG_GDTR, 1),
         "gdtr_limit": _table(uc.UC_X86_REG_GDTR, 2),

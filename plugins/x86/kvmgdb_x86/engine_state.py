@@ -35,6 +35,9 @@ _NO_VECTOR = -1
 _do_interrupt = uclib.x86_cpu_do_interrupt_x86_64
 _do_interrupt.argtypes = (ctypes.c_void_p,)
 _do_interrupt.restype = None
+_set_dr = uclib.helper_set_dr_x86_64
+_set_dr.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64)
+_set_dr.restype = None
 
 _MARKS = tuple(0x6B76_6D67_6462_0000 + i for i in range(10))
 _RIP_MARK = _MARKS[-1] + 1
@@ -44,6 +47,11 @@ _BASES = (uc.UC_X86_REG_FS_BASE, uc.UC_X86_REG_GS_BASE)
 _FAULT_ADDRESS, _PAGE_TABLES = 0x6B76_6D67_6462_0100, 0x6B76_6000  # marks for CR2 and CR3
 _EFER = 0xC000_0080
 _EFER_MARKS = (0x801, 0x800, 0x001)  # SCE and NXE: bits that change nothing while no guest runs
+_IO_BREAKPOINTS = 1 << 24
+"""HF_IOBPT in ``hflags``: the engine looks at DR7 at every IN and OUT."""
+_INHIBITS_INTERRUPTS = 1 << 3
+"""HF_INHIBIT_IRQ: between STI, or a load of SS, and the end of the next instruction."""
+_DR7_AT_REST, _DR7_IO = 0x400, 0x2_0402
 _DEBUG = (uc.UC_X86_REG_DR0, uc.UC_X86_REG_DR1, uc.UC_X86_REG_DR2, uc.UC_X86_REG_DR3)
 
 
@@ -101,7 +109,14 @@ class EngineState:
         self._is_software = ctypes.c_uint32.from_address(error_code + 4)
         self._vector = _vector_field(processor, error_code)
         self._processor = processor
+        self._start = start
         self._old_exception = ctypes.c_uint32.from_address(start + old_exception)
+        self._flags = ctypes.c_uint32.from_address(start + segments - 8)
+        before = self._flags.value
+        self.set_debug_register(7, _DR7_IO)
+        if self._flags.value != before | _IO_BREAKPOINTS:
+            raise BackendError(_WRONG_VERSION)
+        self.set_debug_register(7, _DR7_AT_REST)
 
     def segment(self, name: str) -> Segment:
         """One segment register, as the processor uses it."""
@@ -138,6 +153,19 @@ class EngineState:
         self._vector.value = vector
         _do_interrupt(self._processor)
         self._vector.value = _NO_VECTOR
+
+    def set_debug_register(self, number: int, value: int) -> None:
+        """Load DR0 to DR3 or DR7 so that the engine breaks on what they arm: its own call only stores."""
+        _set_dr(self._start, number, value)
+
+    def ignore_io_breakpoints(self) -> None:
+        """Have the engine not look at them, until DR7 is loaded the next time."""
+        self._flags.value &= ~_IO_BREAKPOINTS
+
+    @property
+    def inhibits_interrupts(self) -> bool:
+        """Whether the instruction before was STI or loaded SS."""
+        return bool(self._flags.value & _INHIBITS_INTERRUPTS)
 
     @property
     def error_code(self) -> int:

@@ -6,86 +6,42 @@ manual, "Interrupts and Exceptions"; e500 and e500mc manuals, "Interrupt Definit
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
-
 import pytest
 
 from kvmgdb.arch.stops import StopKind
 from tests.support.machines import Machine
+from tests.support.ppc_vectors import (
+    BOOKE,
+    CE,
+    CODE,
+    DE,
+    DR,
+    EE,
+    FE0,
+    FE1,
+    FP,
+    IP,
+    IR,
+    ME,
+    NOP,
+    PR,
+    TGPR,
+    Vectors,
+)
 
-CODE = 0x2000
-PREFIX, IVORS = 0x10000, 0x8000
-"""IVPR, and where in its 64 KiB the handlers are."""
 UNMAPPED = 0x1234_5678
 
-NOP, LOOP, TRAP, SC, ILLEGAL = 0x6000_0000, 0x4800_0000, 0x7FE0_0008, 0x4400_0002, 0
+TRAP, SC, ILLEGAL = 0x7FE0_0008, 0x4400_0002, 0
 MFMSR = 0x7C60_00A6  # mfmsr r3: privileged
 LWZ, STW = 0x8064_0000, 0x9064_0000  # r3, 0(r4)
 FDIV = 0xFC61_1024  # fdiv f3, f1, f2
 
-EE, PR, FP, ME, FE0, DE, FE1, IP, IR, DR = (
-    0x8000,
-    0x4000,
-    0x2000,
-    0x1000,
-    0x800,
-    0x200,
-    0x100,
-    0x40,
-    0x20,
-    0x10,
-)
-CE, TGPR = 0x2_0000, 0x2_0000
-
 CLASSIC = ("ppc:603e", "ppc:750", "ppc:7457")
-BOOKE = ("ppc:440", "ppc:e500v1", "ppc:e500v2", "ppc:e500mc")
 HASH = ("ppc:750",)
 """Cores that search the page table by themselves; the others (as emulated) leave it to software."""
 
 TRANSLATING = ("ppc:440", "ppc:e500v1", "ppc:e500mc")
 """BookE cores with an MMU; the emulator's e500v2 has none, and finds no memory in place of no translation."""
-
-
-@dataclass
-class Vectors:
-    """A guest with an endless loop at each vector."""
-
-    machine: Machine
-
-    def __post_init__(self) -> None:
-        for offset in range(0x100, 0x2000, 0x20):
-            self.machine.write(offset, LOOP.to_bytes(4, "big"))
-        if self.machine.guest.arch in BOOKE:
-            self.machine.backend.write_register("ivpr", PREFIX)
-            for index in self._ivors():
-                self.machine.backend.write_register(f"ivor{index}", IVORS + 0x20 * index)
-                self.machine.write(PREFIX + IVORS + 0x20 * index, LOOP.to_bytes(4, "big"))
-
-    def _ivors(self) -> list[int]:
-        names = {register.name for register in self.machine.arch.registers}
-        return [index for index in (*range(16), 32) if f"ivor{index}" in names]
-
-    def execute(self, word: int, msr: int, **registers: int) -> None:
-        """One instruction at :data:`CODE`, with these registers."""
-        self.machine.write(CODE, struct.pack(">3I", word, NOP, NOP))
-        for name, value in registers.items():
-            self.machine.backend.write_register(name, value)
-        self.machine.backend.write_register("pc", CODE)
-        self.machine.backend.write_register("msr", msr)
-        stop = self.machine.backend.step()
-        assert stop.kind is StopKind.STEP, stop
-
-    def __getattr__(self, name: str) -> int:
-        """A register of the guest's."""
-        return self.machine.register(name)
-
-    @property
-    def ivor(self) -> int:
-        """The IVOR whose handler the guest is at."""
-        index, offset = divmod(self.pc - PREFIX - IVORS, 0x20)
-        assert offset == 0, hex(self.pc)
-        return index
 
 
 @pytest.fixture

@@ -105,3 +105,28 @@ def test_an_empty_vector_is_said_to_be_so(fresh: Machine) -> None:
     stop = run(fresh, 0x30, b"\xcd\x31")
     assert stop.kind is StopKind.EXCEPTION
     assert "interrupt vector 0x31 is empty" in stop.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "length", "count"),
+    [(b"\xee", 1, 3), (b"\xf3\x6e", 0, 2), (b"\x67\xf3\x6c", 0, 2)],
+    ids=["out", "rep outs", "rep ins with ecx"],
+)
+def test_a_breakpoint_on_a_port(fresh: Machine, code: bytes, length: int, count: int) -> None:
+    """CR4.DE, DR0 and DR7 are loaded; then the instruction is reached with CX 3."""
+    arm = b"\x0f\x20\xe0\x66\x83\xc8\x08\x0f\x22\xe0"
+    for value, load in ((0x80, b"\x0f\x23\xc0"), (0x2_0402, b"\x0f\x23\xf8")):
+        arm += b"\x66\xb8" + struct.pack("<I", value) + load
+    arm += b"\xba\x80\x00\xbe\x00\x30\xbf\x00\x30\xb9\x03\x00"  # mov dx; mov si; mov di; mov cx
+    stop = run(fresh, 1, arm + code)
+    assert (stop.kind, stop.pc) == (StopKind.HALT, HANDLER + 1)
+    assert frame(fresh)[0] == CODE + len(arm) + length
+    assert fresh.register("ecx") == count
+    assert fresh.register("dr6") & 0xF == 1
+
+
+def test_general_detect(fresh: Machine) -> None:
+    guard = b"\x66\xb8\x00\x24\x00\x00\x0f\x23\xf8"  # mov eax, GD; mov dr7, eax
+    run(fresh, 1, guard + b"\x0f\x21\xf3")
+    assert frame(fresh)[0] == CODE + len(guard)
+    assert (fresh.register("dr6"), fresh.register("dr7")) == (0xFFFF_2FF0, 0x400)

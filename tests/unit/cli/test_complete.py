@@ -25,6 +25,7 @@ SETUP = {
     "zsh": (["zsh", "-f"], f"autoload -U compinit; compinit -u -D; PS1={SHOWN}"),
     "fish": (["fish", "--no-config"], f"function fish_prompt; echo -n {SHOWN}; end"),
 }
+PROMPT_IN = {"bash": f"PS1={SHOWN}", "zsh": f"PS1={SHOWN}", "fish": SETUP["fish"][1]}
 COMPLETED = [
     ("kvmgdb inspect-e", "inspect-exit"),
     ("kvmgdb serve --allow", "--allow-remote"),
@@ -82,6 +83,24 @@ def test_a_shell_completes(terminal: Terminal) -> None:
         terminal.type(typed + TAB)
         terminal.wait_for(whole)
         terminal.type(CTRL_U)
+
+
+def test_it_is_installed_and_answers_the_first_tab_of_a_new_shell(shell: str, tmp_path: Path) -> None:
+    path = f"{KVMGDB.parent}:{os.environ['PATH']}"
+    environment = {"PATH": path, "HOME": str(tmp_path), "TERM": "dumb", "ZDOTDIR": str(tmp_path)}
+    install = [
+        shell,
+        "-c",
+        "kvmgdb --install-completion; true",
+    ]  # not its last command: it looks for the shell
+    subprocess.run(
+        install, env=clean_environment() | environment, timeout=LIMIT, check=True, capture_output=True
+    )
+    with on_terminal([shell, "-i"], environment) as screen:
+        screen.type(f"{PROMPT_IN[shell]}\n")
+        screen.wait_for(PROMPT)
+        screen.type(f"kvmgdb inspect-e{TAB}")
+        screen.wait_for("inspect-exit")
 
 
 def test_every_name_an_architecture_has_is_offered() -> None:

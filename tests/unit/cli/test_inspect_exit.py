@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from kvmgdb.cli.inspect_exit import inspect_exit
+from kvmgdb.cli.log import configure
 from kvmgdb.errors import ImageError, PayloadError, UsageError
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -18,6 +19,7 @@ WATCH = ["exception=1", "pc=0x401000", "dr6=0xffff0ff2"]
 
 
 def invoke(*arguments: str, stdin: str | bytes = "") -> tuple[int, str, str]:
+    configure()
     result = CliRunner().invoke(app, arguments, input=stdin)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception

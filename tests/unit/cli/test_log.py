@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kvmgdb.cli.main import options_first
 from tests.support.serve import KVMGDB, LIMIT, clean_environment
 
 BAD = "version: 1\nonce: maybe\n"
@@ -55,6 +56,32 @@ class TestStandardError:
         done = kvmgdb("-q", "serve", "--listen", "tcp:127.0.0.1:0", "--gdb-command", "true", folder=tmp_path)
 
         assert (done.returncode, done.stderr) == (0, "")
+
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            (["serve", "-v", "--once"], ["-v", "serve", "--once"]),
+            (["-q", "serve", "-vv", "--arch", "ppc"], ["-q", "-vv", "serve", "--arch", "ppc"]),
+            (
+                ["lab", "run", "a", "--log-file", "log", "--quiet"],
+                ["--log-file", "log", "--quiet", "lab", "run", "a"],
+            ),
+            (["plugins", "--log-file=log", "--verbose"], ["--log-file=log", "--verbose", "plugins"]),
+            (["inspect-exit", "--", "-v"], ["inspect-exit", "--", "-v"]),
+            (["serve", "--gdb-command", "gdb -q"], ["serve", "--gdb-command", "gdb -q"]),
+            (["serve", "--log-file"], ["--log-file"]),
+        ],
+    )
+    def test_they_may_stand_behind_the_command(self, words: list[str], expected: list[str]) -> None:
+        assert options_first(words) == expected
+
+    def test_behind_the_command_they_do_the_same(self, tmp_path: Path) -> None:
+        assert kvmgdb("plugins", "-v", folder=tmp_path).stderr == (
+            kvmgdb("-v", "plugins", folder=tmp_path).stderr.replace("-v plugins", "plugins -v")
+        )
+        done = kvmgdb("plugins", "--log-file", folder=tmp_path)
+        assert done.returncode == 2
+        assert "'--log-file' requires an argument" in done.stderr
 
     def test_v_says_what_happens_and_vv_every_packet(self, tmp_path: Path) -> None:
         gdb = ["serve", "--gdb-command", "gdb-multiarch -nx -batch"]

@@ -65,6 +65,14 @@ def test_away_from_a_terminal_there_is_not_one_escape(command: list[str], tmp_pa
     assert ESCAPE not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("command", [[], ["config"], ["lab"]], ids=" ".join)
+def test_a_list_of_commands_cuts_no_sentence_off(command: list[str]) -> None:
+    seen = shown([*command, "--help"], {"COLUMNS": "80"})
+
+    assert "Commands:" in seen
+    assert "...\r\n" not in seen.partition("Commands:")[2]
+
+
 @pytest.fixture
 def slow_path(tmp_path: Path) -> str:
     """A host whose gdb takes its time to say its version."""

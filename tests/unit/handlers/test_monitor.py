@@ -102,8 +102,32 @@ def test_breakpoints() -> None:
 
     assert monitor(session, "breakpoints").splitlines() == [
         "0x0000000000008000  write watchpoint       0 hits, 8 bytes",
-        f"{where:#018x}  software breakpoint    1 hits, set as hardware breakpoint",
+        f"{where:#018x}  software breakpoint    1 hit, set as hardware breakpoint",
     ]
+
+
+def test_breakpoints_are_told_of_while_gdb_has_taken_them_out() -> None:
+    """As it does at every stop."""
+    session = start("x86:64")
+    where = sample("x86:64").symbol("deposit")
+    watched = sample("x86:64").symbol("account") + 4
+    for _ in range(3):
+        ask(session, b"Z0,%x,1" % where)
+        ask(session, b"Z2,%x,4" % watched)
+        ask(session, b"vCont;c")
+        ask(session, b"z0,%x,1" % where)
+        ask(session, b"z2,%x,4" % watched)
+
+    assert monitor(session, "breakpoints").splitlines() == [
+        "no breakpoints are set (gdb takes them out while the guest stands still); when it ran last:",
+        f"{where:#018x}  software breakpoint    2 hits",
+        f"{watched:#018x}  write watchpoint       1 hit, 4 bytes",
+    ]
+    assert "breakpoints: 0, and 2 more when the guest ran last" in monitor(session, "info").splitlines()
+    ask(session, b"vCont;s")
+    assert "2 hits" in monitor(session, "breakpoints")
+    ask(session, b"vCont;c")
+    assert monitor(session, "breakpoints").endswith("while the guest stands still)\n")
 
 
 def test_breakpoints_says_what_was_refused_until_the_guest_runs(session: Session) -> None:

@@ -152,6 +152,16 @@ class TestNeighbours:
 
         assert "4 byte(s) at guest-physical 0x1000" in found.verdict.sentence
 
+    def test_fields_that_are_not_there_are_named(self, judged: Judge) -> None:
+        found = judged("exit_reason=6 phys_addr=0x1000 len=4 is_write=1")
+
+        assert found.notes == ("not in the input, taken as 0: data",)
+
+    def test_the_name_alone_is_no_dead_end(self, judged: Judge) -> None:
+        found = judged("exit_reason=KVM_EXIT_IO")
+
+        assert found.verdict.sentence == "KVM_EXIT_IO; its fields are not in the input"
+
     @pytest.mark.parametrize(
         "data", ["{0x1, 0x2, 0x3, 0x4, 0x0, 0x0, 0x0, 0x0}", '"\\001\\002\\003\\004\\000\\000\\000"']
     )
@@ -174,6 +184,27 @@ class TestTrace:
 
         assert (found.verdict.event, found.verdict.owner) == (Event.STEP, Owner.OURS)
         assert found.raw.trace == record
+
+    @pytest.mark.parametrize(
+        ("event", "verdict", "expected"),
+        [
+            ("breakpoint", "to the debugger", ("breakpoint", Owner.OURS)),
+            ("watchpoint", "to the debugger", ("watchpoint", Owner.OURS)),
+            ("step", "to the debugger", ("step", Owner.OURS)),
+            ("exception", "to the guest", ("exception", Owner.NOT_OURS)),
+            ("exception", "to the debugger", ("exception", Owner.UNKNOWN)),  # it has no handler
+            ("halt", "to the debugger", ("halt", Owner.UNKNOWN)),
+        ],
+    )
+    def test_what_serve_writes_is_counted_by_its_own_words(
+        self, judged: Judge, event: str, verdict: str, expected: tuple[str, Owner]
+    ) -> None:
+        record = TraceRecord(1, 0.5, "x86:64", event, 0x1000, verdict=verdict, why="because")
+
+        found = judged(record.to_json())
+
+        assert (found.label, found.verdict.owner) == expected
+        assert found.verdict.sentence == f"{verdict}: because"
 
     def test_a_record_without_one_says_what_it_says(self, judged: Judge) -> None:
         record = TraceRecord(2, 0.5, "ppc:440", "stop", 0x1000, verdict="step", why="gdb asked for it")

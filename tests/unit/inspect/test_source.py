@@ -123,6 +123,12 @@ class TestGdb:
             "dr6": 0xFFFF4FF0,
         }
 
+    def test_octal(self, read_all: ReadAll) -> None:
+        """As ``p/o`` prints it."""
+        (raw,) = read_all("$1 = {exception = 01, pad = 0, pc = 020010000, dr6 = 037777747760}")
+
+        assert raw.fields == {"exception": 1, "pad": 0, "pc": 0x401000, "dr6": 0xFFFFCFF0}
+
     def test_the_exit_reason_chooses_the_member(self, read_all: ReadAll) -> None:
         (raw,) = read_all(GDB_FORMS["p *run"].replace("exit_reason = 4", "exit_reason = 2"))
 
@@ -216,6 +222,8 @@ class TestGarbage:
             ("[1]", "exit 1 is no JSON object: '1'"),
             ("{exception = 1, pc = }", "offset 21: expected a value, found '}'"),
             ("{exception = 1", "expected , or }, found the end"),
+            ("{exception = 1, pc = 0964}", "offset 21: expected a number, found '0964}'"),
+            ("{exception = " + "9" * 5000 + "}", "offset 13: expected a number, found '9999"),
             ("exception=1 what", "offset 12: 'what' is not key=value"),
             ("0x123", "offset 0: 3 hex digits are not whole bytes: '123'"),
             ("{" * 2000, "offset"),

@@ -260,11 +260,20 @@ def test_a_page_refers_to_pages_that_are_there(name: str) -> None:
     assert {f"{page}.{section}" for page, section in ours} <= set(PAGES)
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_from_each_page_one_gets_to_all(name: str) -> None:
+    """The first page names all, and all name the first."""
+    ours = {f"{page}.{section}" for page, section in re.findall(r"^\.Xr (kvmgdb\S*) (\d)", PAGES[name], re.M)}
+    assert ours >= set(PAGES) - {name} if name == "kvmgdb.1" else "kvmgdb.1" in ours
+
+
 def test_mandoc_has_nothing_to_say() -> None:
+    """But for pages that it does not find, as these are not installed, and gdb's may not be."""
     need("checking the man pages' mark-up", "mandoc")
-    command = ["mandoc", "-Tlint", "-W", "warning", *(str(MAN / name) for name in sorted(PAGES))]
+    command = ["mandoc", "-Tlint", *(str(MAN / name) for name in sorted(PAGES))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
+    said = (done.stdout + done.stderr).splitlines()
+    assert [line for line in said if "STYLE: referenced manual not found" not in line] == []
 
 
 # -- filling them in ---------------------------------------------------------------------------------

@@ -16,8 +16,10 @@ void load_1(volatile void *), load_4(volatile void *);
 void store_1(volatile void *, unsigned), store_4(volatile void *, unsigned);
 unsigned store_update(volatile void *, unsigned);
 unsigned bump(unsigned), stepped(unsigned);
+void enable_debug(void);
 
 extern code trap_thrice_1, trap_thrice_2, system_call_after, bump_middle, bump_end, stepped_first;
+extern code enable_debug_after;
 extern const unsigned step_addresses[], step_addresses_end[];
 
 /* -- how a check is put ------------------------------------------------------------------------------------ */
@@ -154,6 +156,56 @@ static void execution_breakpoint(void)
     disarm();
     bump(1);
     end(0);
+}
+
+/* Recorded while MSR[DE] is 0, an event is an interrupt when it is set. */
+static void events_while_interrupts_are_off(void)
+{
+    begin("execution-breakpoint-while-interrupts-are-off");
+    WRITE_SPR(SPR_IAC1, AT(bump_end));
+    WRITE_SPR(SPR_DBCR0, DBCR0_IDM | DB_IAC1);
+    check_equal("the function's result", bump(1), 2);
+    check_equal("DBSR", READ_SPR(SPR_DBSR), DBSR_IDE | DB_IAC1);
+    check_equal("the number of interrupts until then", event_count, 0);
+    enable_debug();
+    expect(0, DEBUG, enable_debug_after, DBSR_IDE | DB_IAC1);
+    end(1);
+    disarm();
+
+    begin("watch-while-interrupts-are-off");
+    WRITE_SPR(SPR_DAC1, AT(&watched[2]));
+    WRITE_SPR(SPR_DBCR0, DBCR0_IDM | DB_DAC1W);
+    store_4(&watched[2], 7);
+    check_equal("what is there", watched[2], 7);
+    enable_debug();
+    expect(0, DEBUG, enable_debug_after, DBSR_IDE | DB_DAC1W);
+    end(1);
+    disarm();
+
+    begin("event-that-is-cleared-in-time");
+    WRITE_SPR(SPR_IAC1, AT(bump_end));
+    WRITE_SPR(SPR_DBCR0, DBCR0_IDM | DB_IAC1);
+    bump(1);
+    WRITE_SPR(SPR_DBSR, DBSR_IDE | DB_IAC1);
+    enable_debug();
+    end(0);
+    disarm();
+}
+
+static void execution_range(void)
+{
+    begin("execution-range");
+    WRITE_SPR(SPR_IAC1, AT(bump_middle));
+    WRITE_SPR(SPR_IAC2, AT(bump_end));
+    WRITE_SPR(SPR_DBCR1, DBCR1_IAC12_INCLUSIVE);
+    WRITE_SPR(SPR_DBCR0, DBCR0_IDM | DB_IAC1);
+    enable_debug();
+    check_equal("the function's result", bump(1), 2);
+    expect(0, DEBUG, bump_middle, DB_IAC1);
+    end(1);
+    disarm();
+    WRITE_SPR(SPR_DBCR1, 0);
+    WRITE_SPR(SPR_IAC2, 0);
 }
 
 static void write_watch(void)
@@ -304,6 +356,10 @@ int guest_main(void)
     traps();
     planted_trap();
     execution_breakpoint();
+    if (core->is_booke) {
+        events_while_interrupts_are_off();
+        execution_range();
+    }
     if (core->is_booke || core->has_dabr) {
         write_watch();
         read_watch();

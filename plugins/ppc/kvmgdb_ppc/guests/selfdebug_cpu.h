@@ -7,7 +7,7 @@
 
 enum {
     SPR_DSISR = 18, SPR_DAR = 19, SPR_SRR0 = 26, SPR_SRR1 = 27, SPR_DEAR = 61, SPR_ESR = 62, SPR_IVPR = 63,
-    SPR_PVR = 287, SPR_DBSR = 304, SPR_DBCR0 = 308, SPR_IAC1 = 312, SPR_IAC2 = 313, SPR_DAC1 = 316,
+    SPR_PVR = 287, SPR_DBSR = 304, SPR_DBCR0 = 308, SPR_DBCR1 = 309, SPR_IAC1 = 312, SPR_IAC2 = 313, SPR_DAC1 = 316,
     SPR_DAC2 = 317, SPR_IVOR2 = 402, SPR_IVOR6 = 406, SPR_IVOR8 = 408, SPR_IVOR13 = 413, SPR_IVOR15 = 415,
     SPR_IABR = 1010, SPR_DABR = 1013,
 };
@@ -26,6 +26,8 @@ enum {
 
 /* DBCR0 and DBSR have these at the same places. */
 #define DBCR0_IDM 0x40000000u
+#define DBCR1_IAC12_INCLUSIVE 0x00800000u
+#define DBSR_IDE 0x80000000u            /* the event came while MSR[DE] was 0 */
 #define DB_ICMP 0x08000000u
 #define DB_TRAP 0x01000000u
 #define DB_IAC1 0x00800000u

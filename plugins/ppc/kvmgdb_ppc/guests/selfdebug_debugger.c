@@ -28,8 +28,10 @@ static unsigned execution_address;      /* of IAC1 or IABR, to be set again afte
 static void set_execution(unsigned address)
 {
     if (core->is_booke) {
+        WRITE_SPR(SPR_DBCR0, DBCR0_IDM);        /* first: half a range would hold this code */
         WRITE_SPR(SPR_IAC1, address);
-        WRITE_SPR(SPR_DBCR0, DBCR0_IDM | (address ? DB_IAC1 : 0));
+        if (address)
+            WRITE_SPR(SPR_DBCR0, DBCR0_IDM | DB_IAC1);
     } else {
         WRITE_SPR(SPR_IABR, address ? address | IABR_ENABLE : 0);
     }
@@ -56,6 +58,7 @@ void arm_watch(volatile void *address, int read, int write)
 
 void disarm(void)
 {
+    execution_address = 0;
     if (core->is_booke) {
         write_msr(read_msr() & ~MSR_DE);
         WRITE_SPR(SPR_DBCR0, DBCR0_IDM);

@@ -63,6 +63,16 @@
         blr
         end_function bump
 
+/* Lets debug interrupts of a BookE core in: MSR[DE], 0x200. */
+        function enable_debug
+        mfmsr   4
+        ori     4, 4, 0x200
+        mtmsr   4
+        place   enable_debug_after
+        isync
+        blr
+        end_function enable_debug
+
 /*
  * Instructions that are stepped through.  The handler of the system call sets the step bits, which
  * take effect with its return.  Returns its argument plus 3.

@@ -39,9 +39,24 @@ def guest() -> Guest:
     return Guest()
 
 
+class Traps(set[int]):
+    """In memory; nothing is mapped from 0x9000 on."""
+
+    def put(self, address: int) -> bool:
+        if address >= 0x9000:
+            return False
+        self.add(address)
+        return True
+
+
 @pytest.fixture
-def hardware() -> Hardware:
-    return Hardware(debug_layout("64"), X86Kvm())
+def traps() -> Traps:
+    return Traps()
+
+
+@pytest.fixture
+def hardware(traps: Traps) -> Hardware:
+    return Hardware(debug_layout("64"), X86Kvm(), traps.put, traps.discard)
 
 
 def _registers(arch: bytes) -> tuple[int, ...]:
@@ -91,7 +106,7 @@ def test_no_room(hardware: Hardware, guest: Guest) -> None:
 
 
 def test_the_guest_takes_one_of_ours_and_gives_it_back(
-    hardware: Hardware, guest: Guest, caplog: pytest.LogCaptureFixture
+    hardware: Hardware, guest: Guest, traps: Traps, caplog: pytest.LogCaptureFixture
 ) -> None:
     for index in range(4):
         hardware.insert(EXECUTE, 0x1000 + index, 1, guest)
@@ -100,13 +115,49 @@ def test_the_guest_takes_one_of_ours_and_gives_it_back(
         hardware.refresh(guest)
         hardware.refresh(guest)
     assert caplog.messages == [
-        "a hardware breakpoint at 0x1003 is out of use: the guest has taken its debug register"
+        "a hardware breakpoint at 0x1003 is a trap in memory now: the guest has taken its debug register"
     ]
+    assert traps == {0x1003}
     assert _registers(hardware.run_arch(guest))[:4] == (0x1000, 0x1001, 0x7000, 0x1002)
     guest.registers.dr7 = 0x400
     with caplog.at_level(logging.WARNING):
         hardware.refresh(guest)
-    assert caplog.messages[1:] == ["a hardware breakpoint at 0x1003 is in use again"]
+    assert caplog.messages[1:] == ["a hardware breakpoint at 0x1003 is in a debug register again"]
+    assert traps == set()
+
+
+def test_one_that_has_given_way_is_removed(
+    hardware: Hardware, guest: Guest, traps: Traps, caplog: pytest.LogCaptureFixture
+) -> None:
+    for index in range(4):
+        hardware.insert(EXECUTE, 0x1000 + index, 1, guest)
+    guest.registers.db[2], guest.registers.dr7 = 0x7000, 0x410
+    hardware.refresh(guest)
+    hardware.remove(EXECUTE, 0x1003, 1)
+    assert traps == set()
+    guest.registers.dr7 = 0x400
+    with caplog.at_level(logging.WARNING):
+        hardware.refresh(guest)
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize(("kind", "address"), [(EXECUTE, 0x9000), (WRITE, 0x2000)])
+def test_one_that_cannot_stand_in_memory_is_out_of_use(
+    hardware: Hardware,
+    guest: Guest,
+    traps: Traps,
+    caplog: pytest.LogCaptureFixture,
+    kind: BreakpointKind,
+    address: int,
+) -> None:
+    for index in range(3):
+        hardware.insert(EXECUTE, 0x1000 + index, 1, guest)
+    hardware.insert(kind, address, 1, guest)
+    guest.registers.db[2], guest.registers.dr7 = 0x7000, 0x410
+    with caplog.at_level(logging.WARNING):
+        hardware.refresh(guest)
+    assert "out of use: the guest has taken its debug register" in caplog.text
+    assert traps == set()
 
 
 def test_a_hit_is_named_by_its_first_watched_byte(hardware: Hardware, guest: Guest) -> None:
