@@ -10,17 +10,15 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from kvmgdb import builtin
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import Backend, GuestSetup
-from kvmgdb.config.resolve import Loaded
 from kvmgdb.config.resolved import ServeConfig
 from kvmgdb.debugger import Gdb, attach_hint, attach_words, attended, first_words, gdb_command
 from kvmgdb.errors import ImageError, UsageError
 from kvmgdb.guest import Guest
 from kvmgdb.loader import Image, LoadedImages, combine, read_image, variant_of
 from kvmgdb.outcomes import State
-from kvmgdb.plugins import Plugins, load_plugins
+from kvmgdb.plugins import Plugins
 from kvmgdb.policy import SoftwareBreakpoints
 from kvmgdb.server import Server
 from kvmgdb.session import Session
@@ -63,7 +61,9 @@ class Console:
             self._line.clear()
 
 
-def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | None = None) -> int:
+def serve(
+    config: ServeConfig, plugins: Plugins, announce: Callable[[str, str], None], gdb: Gdb | None = None
+) -> int:
     """Start the guest and serve it until it is over; the exit status.
 
     ``announce`` is called once, when debuggers can connect, with the address and a gdb command that does.
@@ -72,7 +72,6 @@ def serve(config: ServeConfig, announce: Callable[[str, str], None], gdb: Gdb | 
     Raises:
         KvmgdbError: whatever stands in the way, on one line.
     """
-    plugins = load_plugins(builtin)
     arch, images = choose_guest(config, plugins)
     program, own_words = gdb_command(gdb, arch.registers.architecture) if gdb else ("", [])
     console = Console(lambda data: os.write(sys.stderr.fileno(), data))
@@ -160,19 +159,3 @@ def start_backend(
     """Start the guest on the backend that was asked for."""
     info = plugins.backend(config.backend)
     return info.create(GuestSetup(arch, images, config.memory, console.put, config.backend_options))
-
-
-def unknown_names(loaded: Loaded, plugins: Plugins) -> list[str]:
-    """The architecture and the backend of a configuration that no plugin brings: a line each."""
-    config = loaded.config
-    lines = []
-    for key, name, look_up in (
-        ("arch", config.arch, plugins.resolve),
-        ("backend.kind", config.backend, plugins.backend),
-    ):
-        try:
-            if name is not None:
-                look_up(name)
-        except UsageError as problem:
-            lines.append(f"{loaded.origins[key].place}: {key}: {problem}")
-    return lines

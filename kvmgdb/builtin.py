@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.arch.emulator import EmulatorPort
 from kvmgdb.arch.monitor import MonitorCommand
-from kvmgdb.backends.base import Backend, BackendInfo, Finding, GuestSetup
+from kvmgdb.backends.base import Backend, BackendInfo, BackendOption, Finding, GuestSetup
 from kvmgdb.errors import BackendError
 from kvmgdb.hookspec import hookimpl
 
@@ -52,6 +53,12 @@ def _kvm_can_run(arch: Arch) -> None:
     can_run(arch)
 
 
+def _kvm_supports(arch: Arch) -> None:
+    from kvmgdb.backends.kvm.start import supported
+
+    supported(arch)
+
+
 def _examine_kvm(archs: Sequence[Arch]) -> list[Finding]:
     from kvmgdb.backends.kvm.examine import examine
 
@@ -63,9 +70,25 @@ def kvmgdb_backends() -> list[BackendInfo]:
     """The emulator and KVM."""
     return [
         BackendInfo(
-            "emulator", "in-process, any host, any architecture with a port", _emulator, _emulator_can_run
+            "emulator",
+            "in-process, any host, any architecture with a port",
+            _emulator,
+            _emulator_can_run,
+            options=(),
+            supports=_emulator_can_run,
         ),
-        BackendInfo("kvm", "the host's own processor through /dev/kvm", _kvm, _kvm_can_run, _examine_kvm),
+        BackendInfo(
+            "kvm",
+            "the host's own processor through /dev/kvm",
+            _kvm,
+            _kvm_can_run,
+            _examine_kvm,
+            options=(
+                BackendOption("device", Path, "The device, in place of /dev/kvm."),
+                BackendOption("irqchip", bool, "Interrupt controllers and a timer in the kernel."),
+            ),
+            supports=_kvm_supports,
+        ),
     ]
 
 

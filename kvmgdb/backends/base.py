@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from kvmgdb.arch.breakpoints import BreakpointKind
@@ -153,8 +154,18 @@ class Finding:
     """False: it is missing, or does not work as it should."""
 
 
+@dataclass(frozen=True, slots=True)
+class BackendOption:
+    """One key of a configuration's ``backend`` mapping besides ``kind``."""
+
+    name: str
+    type: type[bool] | type[int] | type[str] | type[Path]
+    """What its value is; a path is given to the backend as text."""
+    summary: str
+
+
 def _anything(_arch: Arch) -> None:
-    """What :attr:`BackendInfo.can_run` is where a backend does not say."""
+    """What :attr:`BackendInfo.can_run` and :attr:`BackendInfo.supports` are where a backend does not say."""
 
 
 def _nothing(_archs: Sequence[Arch]) -> list[Finding]:
@@ -174,3 +185,7 @@ class BackendInfo:
     """Raises the same where :attr:`create` would for every guest of the architecture; starts none."""
     examine: Callable[[Sequence[Arch]], list[Finding]] = _nothing
     """What there is to say of it on this host; asked with one of each architecture."""
+    options: tuple[BackendOption, ...] | None = None
+    """The options it has; others are refused with their place in the file.  None: it looks at them itself."""
+    supports: Callable[[Arch], None] = _anything
+    """Raises :class:`kvmgdb.errors.BackendError` where :attr:`create` would on every host."""

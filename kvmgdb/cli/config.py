@@ -11,12 +11,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kvmgdb.cli.complete import archs, backends, file_names, settings
+from kvmgdb.cli.complete import archs, backends, file_names
+from kvmgdb.cli.flags import (
+    AllowRemote,
+    Arch,
+    Backend,
+    Entry,
+    Image,
+    Listen,
+    Memory,
+    Once,
+    Policy,
+    Run,
+    Sets,
+    Trace,
+    given,
+)
 from kvmgdb.cli.log import WITHOUT_PREFIX
-from kvmgdb.errors import ConfigError
+from kvmgdb.cli.progress import Waiting
+from kvmgdb.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from kvmgdb.config.rows import Row
+    from kvmgdb.plugins import Plugins
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +55,11 @@ def check(
         list[Path], typer.Argument(metavar="FILE...", help="Configuration files.", autocompletion=file_names)
     ],
 ) -> None:
-    """Check files by themselves: one line for each mistake, and exit code 2 if there is any."""
+    """Check files by themselves: one line for each mistake, and exit code 2 if there is any.
+
+    The images they name are read too.
+    """
     from kvmgdb import builtin
-    from kvmgdb.app import unknown_names
-    from kvmgdb.config.lab import is_lab, load_lab
-    from kvmgdb.config.load import load
-    from kvmgdb.config.problems import raise_problems
     from kvmgdb.config.text import printable
     from kvmgdb.plugins import load_plugins
 
@@ -51,14 +67,27 @@ def check(
     plugins = load_plugins(builtin)
     for file in files:
         try:
-            guests = load_lab(file).guests.values() if is_lab(file) else [load(file)]
-            raise_problems([line for guest in guests for line in unknown_names(guest, plugins)])
+            with Waiting(f"checking {printable(str(file))}"):
+                said = _checked(file, plugins)
         except ConfigError as error:
             failed = True
             log.error("%s", error, extra=WITHOUT_PREFIX)
         else:
-            typer.echo(f"{printable(str(file))}: ok")
+            typer.echo(f"{printable(str(file))}: {said}")
     raise typer.Exit(2 if failed else 0)
+
+
+def _checked(file: Path, plugins: Plugins) -> str:
+    """What there is to say of a file without a mistake; :class:`ConfigError` of one that has any."""
+    from kvmgdb.config.lab import is_lab, load_lab
+    from kvmgdb.config.load import load
+    from kvmgdb.config.problems import raise_problems
+    from kvmgdb.servable import not_here, unusable
+
+    guests = list(load_lab(file).guests.values()) if is_lab(file) else [load(file)]
+    raise_problems([line for guest in guests for line in unusable(guest, plugins)])
+    here = dict.fromkeys(filter(None, (not_here(guest, plugins) for guest in guests)))
+    return "ok" + "".join(f", but not here: {why}" for why in here)
 
 
 @config_app.command(short_help="Show every value and where it came from.")
@@ -66,29 +95,42 @@ def show(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="A configuration file.", autocompletion=file_names)
     ] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Set one value, such as guest.memory=16MiB.",
-            autocompletion=settings,
-        ),
-    ] = None,
+    arch: Arch = None,
+    backend: Backend = None,
+    image: Image = None,
+    entry: Entry = None,
+    memory: Memory = None,
+    listen: Listen = None,
+    allow_remote: AllowRemote = False,
+    policy: Policy = None,
+    sets: Sets = None,
+    once: Once = False,
+    run: Run = False,
+    trace: Trace = None,
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
 ) -> None:
-    """Show every value and where it came from: the file, a KVMGDB_* variable, --set, or the default.
+    """Show every value and where it came from: a flag, a KVMGDB_* variable, the file, or the default.
 
-    Of a lab, those of each guest.
+    The flags are those of serve.  Of a lab, the values of each guest, with --set alone.
     """
     from kvmgdb.config.lab import is_lab, load_lab
     from kvmgdb.config.load import load
     from kvmgdb.config.rows import lab_rows, rows_of
+    from kvmgdb.config.sources import flag_of
 
+    flags = given(
+        arch=arch, backend=backend, image=image, entry=entry, memory=memory, listen=listen,
+        allow_remote=allow_remote, policy=policy, once=once, run=run, trace=trace,
+    )  # fmt: skip
     if file is not None and is_lab(file):
+        if flags:
+            one = flag_of(next(iter(flags)))
+            raise UsageError(
+                f"{file}: this is a lab, and {one} is for one guest: take --set, for all of them"
+            )
         rows = lab_rows(load_lab(file, os.environ, sets or ()).guests)
     else:
-        rows = rows_of(load(file, environment=os.environ, sets=sets or ()))
+        rows = rows_of(load(file, os.environ, flags, sets or ()))
     if output is Format.JSON:
         _print_json({row.key: {"value": row.value, "origin": row.origin} for row in rows})
     elif sys.stdout.isatty():
@@ -118,14 +160,16 @@ def init(
 ) -> None:
     """Write a commented file that holds the defaults; a file that exists is left alone."""
     from kvmgdb import builtin
+    from kvmgdb.config.resolved import DEFAULTS
     from kvmgdb.config.template import template
     from kvmgdb.plugins import load_plugins
 
     text, plugins = template(arch, backend), load_plugins(builtin)
-    if arch is not None:
-        plugins.resolve(arch)
     if backend is not None:
         plugins.backend(backend)
+    chosen = None if arch is None else plugins.resolve(arch)
+    if chosen is not None:
+        plugins.backend(backend or DEFAULTS.backend).supports(chosen)
     if str(output) == "-":
         typer.echo(text, nl=False)
         return
@@ -137,6 +181,8 @@ def init(
     except OSError as error:
         raise ConfigError(f"{output}: cannot be written: {error.strerror}") from None
     typer.echo(f"wrote {output}")
+    if chosen is not None and chosen.sample_guest is None:
+        log.warning("%s has no sample guest: the file needs an image under guest", chosen.id)
 
 
 @config_app.command(short_help="Print the JSON Schema, for editors.")

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kvmgdb.cli.progress import Waiting
 from kvmgdb.errors import KvmgdbError
+from kvmgdb.signals import Terminable
 
 if TYPE_CHECKING:
     from kvmgdb.config.lab import Lab
@@ -42,17 +45,29 @@ class Format(Enum):
 
 
 @lab_app.command(short_help="Serve every guest of a lab, until Ctrl-C.")
-def up(file: LabFile, sets: Sets = None) -> None:
+def up(
+    file: LabFile,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start a guest that has ended again, at the same address.")
+    ] = False,
+    logs: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Keep what each guest prints, and its trace, in FOLDER/NAME."),
+    ] = None,
+    sets: Sets = None,
+) -> None:
     """Start every guest of a lab and serve each to a debugger, until Ctrl-C.
 
     On a terminal a table shows how the guests are; elsewhere a line says what has changed.
     """
-    from kvmgdb.lab import board
+    from kvmgdb.lab import board, reports
 
     lab = _load(file, sets)
-    with board.up(lab) as guests, _shown(lab.title) as show:
-        board.watch(guests, show)
-        failed = [guest.name for guest in guests if guest.status().state == "failed"]
+    if logs is not None:
+        reports.make_folder(logs)
+    with Terminable(), board.up(lab, logs) as guests, _shown(lab.title) as show:
+        board.watch(guests, show, restart=restart)
+        failed = [guest.status.name for guest in guests if guest.status.state == "failed"]
     if failed:
         raise KvmgdbError(f"{file}: failed: {', '.join(failed)}")
 
@@ -104,20 +119,28 @@ def run(
 
     The exit code is 0 if all passed, 1 if not.
     """
-    from kvmgdb.lab import runner
+    from kvmgdb.lab import reports, runner
 
     lab = _load(file, sets)
     plans = runner.chosen(lab, names or [])
+    files = reports.Files(junit, html, json)
+    files.prepare()
     pool: runner.Pool
     if workers is None:
         pool = runner.LocalPool(min(jobs or runner.cores(), len(plans)))
     else:
         from kvmgdb.lab.workers import DaskPool
 
-        pool = DaskPool(workers)
-    with _progress(len(plans)) as on_done:
-        result = runner.run(lab, plans, pool, on_done)
-    _write(result, junit, html, json)
+        with Waiting(f"connecting to the scheduler at {workers}"):
+            pool = DaskPool(workers)
+    try:
+        with Terminable(), _progress(len(plans)) as on_done:
+            result = runner.run(lab, plans, pool, on_done)
+    except runner.InterruptedRunError as interrupted:
+        files.write(interrupted.result)
+        typer.echo(_total(interrupted.result))
+        raise
+    files.write(result)
     typer.echo(_total(result))
     raise typer.Exit(0 if result.passed else 1)
 
@@ -141,6 +164,7 @@ def _progress(count: int) -> Iterator[Callable[[SessionResult], None]]:
         yield done
 
 
+_DEEPER = " " * 8
 _STYLES = {"passed": "green", "failed": "red", "error": "bold red"}
 
 
@@ -148,18 +172,15 @@ def _lines(result: SessionResult) -> Iterator[str]:
     """What is said of a session: one line, and one for each thing that is wrong."""
     yield f"{result.outcome.value:6}  {result.name}  ({result.guest}, {result.seconds:.1f} s)"
     if result.problem:
-        yield f"        {result.problem}"
+        yield indent(result.problem, _DEEPER)
     for check in result.checks:
         if not check.passed:
-            yield f"        {check.what}: expected {check.expected}, found {check.found}"
+            first, *more = f"{check.what}: expected {check.expected}, found {check.found}".splitlines()
+            yield "\n".join([_DEEPER + first, *(f"{_DEEPER}| {line}" for line in more)])
 
 
 def _total(result: LabResult) -> str:
-    from kvmgdb.lab.results import Outcome
-
-    counts = [(result.count(outcome), outcome.value) for outcome in Outcome]
-    told = ", ".join(f"{count} {word}" for count, word in counts if count)
-    return f"{result.lab}: {told} in {result.seconds:.1f} s"
+    return f"{result.lab}: {result.told} in {result.seconds:.1f} s"
 
 
 @lab_app.command("list")
@@ -227,6 +248,7 @@ def report(
     html: Html = None,
 ) -> None:
     """Make reports of a run that is over; without a file to write, say how it went."""
+    from kvmgdb.lab.reports import Files
     from kvmgdb.lab.results import from_json
 
     try:
@@ -237,32 +259,17 @@ def report(
     for session in result.sessions:
         for line in _lines(session):
             typer.echo(line)
-    _write(result, junit, html, None)
+    Files(junit, html).write(result)
     typer.echo(_total(result))
 
 
 def _load(file: Path, sets: list[str] | None) -> Lab:
+    from kvmgdb import builtin
     from kvmgdb.config.lab import load_lab
+    from kvmgdb.config.problems import raise_problems
+    from kvmgdb.plugins import load_plugins
+    from kvmgdb.servable import unfit
 
-    return load_lab(file, os.environ, sets or ())
-
-
-def _write(result: LabResult, junit: Path | None, html: Path | None, json: Path | None) -> None:
-    """Write the reports that were asked for."""
-    if junit is not None:
-        from kvmgdb.lab.junit import junit as as_junit
-
-        _save(junit, as_junit(result))
-    if html is not None:
-        from kvmgdb.lab.html import page
-
-        _save(html, page(result))
-    if json is not None:
-        _save(json, result.to_json() + "\n")
-
-
-def _save(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as problem:
-        raise KvmgdbError(f"{path}: cannot be written: {problem.strerror}") from None
+    lab, plugins = load_lab(file, os.environ, sets or ()), load_plugins(builtin)
+    raise_problems([line for guest in lab.guests.values() for line in unfit(guest, plugins)])
+    return lab

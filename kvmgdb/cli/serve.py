@@ -10,7 +10,22 @@ from typing import Annotated
 
 import typer
 
-from kvmgdb.cli.complete import archs, backends, file_names, monitor_commands, policies, settings
+from kvmgdb.cli.complete import file_names, monitor_commands
+from kvmgdb.cli.flags import (
+    AllowRemote,
+    Arch,
+    Backend,
+    Entry,
+    Image,
+    Listen,
+    Memory,
+    Once,
+    Policy,
+    Run,
+    Sets,
+    Trace,
+    given,
+)
 from kvmgdb.cli.log import says
 from kvmgdb.cli.progress import Waiting
 
@@ -19,56 +34,25 @@ def serve(
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config", "-c", metavar="FILE", help="A lab file; flags override it.", autocompletion=file_names
+            "--config",
+            "-c",
+            metavar="FILE",
+            help="A configuration file; flags override it.",
+            autocompletion=file_names,
         ),
     ] = None,
-    arch: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME[:VARIANT]",
-            help="Architecture, such as x86, x86:16 or ppc:440.",
-            autocompletion=archs,
-        ),
-    ] = None,
-    backend: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="What runs the guest: emulator or kvm.", autocompletion=backends),
-    ] = None,
-    image: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE[@ADDR]", help="A guest image: ELF, or raw at an address. Repeatable."),
-    ] = None,
-    entry: Annotated[str | None, typer.Option(metavar="ADDR", help="Where the guest starts.")] = None,
-    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Guest RAM, such as 16MiB.")] = None,
-    listen: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="tcp:HOST:PORT (port 0: any free one), unix:PATH or stdio."),
-    ] = None,
-    allow_remote: Annotated[
-        bool,
-        typer.Option("--allow-remote", help="Let other machines connect: whoever does controls the guest."),
-    ] = False,
-    policy: Annotated[
-        str | None,
-        typer.Option(metavar="PRESET", help="Who owns breakpoints and debug exits.", autocompletion=policies),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Any key of the lab file, as in policy.watchpoints=refuse.",
-            autocompletion=settings,
-        ),
-    ] = None,
-    once: Annotated[bool, typer.Option("--once", help="End with the first debugger's session.")] = False,
-    run: Annotated[bool, typer.Option("--run", help="Start the guest before a debugger attaches.")] = False,
-    trace: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Write every exit and decision as JSON lines.", autocompletion=file_names
-        ),
-    ] = None,
+    arch: Arch = None,
+    backend: Backend = None,
+    image: Image = None,
+    entry: Entry = None,
+    memory: Memory = None,
+    listen: Listen = None,
+    allow_remote: AllowRemote = False,
+    policy: Policy = None,
+    sets: Sets = None,
+    once: Once = False,
+    run: Run = False,
+    trace: Trace = None,
     gdb: Annotated[
         bool, typer.Option("--gdb", help="Start gdb in this terminal, attached; the server ends with it.")
     ] = False,
@@ -89,24 +73,26 @@ def serve(
 
     With no image, the built-in sample guest of the architecture is started.
     """
-    from kvmgdb import app
+    from kvmgdb import app, builtin
     from kvmgdb.config.load import load
+    from kvmgdb.config.problems import raise_problems
     from kvmgdb.debugger import Gdb, private_listener
+    from kvmgdb.plugins import load_plugins
+    from kvmgdb.servable import unfit
 
-    flags = {
-        "arch": arch, "backend": backend, "image": image, "entry": entry, "memory": memory, "listen": listen,
-        "allow_remote": allow_remote or None, "policy": policy, "once": once or None, "run": run or None,
-        "trace": trace,
-    }  # fmt: skip
-    given = {name: value for name, value in flags.items() if value not in (None, [])}
+    flags = given(
+        arch=arch, backend=backend, image=image, entry=entry, memory=memory, listen=listen,
+        allow_remote=allow_remote, policy=policy, once=once, run=run, trace=trace,
+    )  # fmt: skip
     with Waiting("starting the guest") as waiting:
-        loaded = load(config, os.environ, given, set_ or [])
+        loaded, plugins = load(config, os.environ, flags, sets or []), load_plugins(builtin)
+        raise_problems(unfit(loaded, plugins))
         if not (gdb or gdb_command is not None or monitor):
-            app.serve(loaded.config, partial(_announce, waiting))
+            app.serve(loaded.config, plugins, partial(_announce, waiting))
             return
         with private_listener(loaded) as private:
             own = Gdb(gdb_command or "", tuple(monitor or ()))
-            raise typer.Exit(app.serve(private, lambda *_: waiting.done(), own))
+            raise typer.Exit(app.serve(private, plugins, lambda *_: waiting.done(), own))
 
 
 def _announce(waiting: Waiting, address: str, hint: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kvmgdb.config.text import printable, shown
+from kvmgdb.config.text import no_file, printable
 from kvmgdb.config.tree import Node, Origin
 from kvmgdb.config.yaml_tree import read_yaml
 from kvmgdb.errors import ConfigError
@@ -62,8 +62,8 @@ class _Reader:
         """Why ``target`` cannot be included here; empty if it can."""
         if self.files >= MAX_FILES:
             return f"more than {MAX_FILES} files"
-        if not target.is_file():
-            return f"expected a file, found no {shown(str(target))}"
+        if missing := no_file(target):
+            return missing
         if any(target.resolve() == above.resolve() for above in chain):
             return f"{' includes '.join(printable(str(file)) for file in (*chain, target))}: a circle"
         return ""

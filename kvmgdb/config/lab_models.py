@@ -7,6 +7,7 @@ itself, so that a message has its name and what it includes has messages of its 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Required
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, TypeAdapter, with_config
@@ -20,21 +21,29 @@ MAX_SECONDS = 3600
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 """Names of guests and sessions: they become names of files and of tests."""
 
+SCRIPTS = ("gdb", "script", "python")
+"""The keys of a session that say what is done: each session has one."""
+
 _closed = with_config(ConfigDict(extra="forbid"))
 
 
-def _parse_name(value: object) -> str:
-    if isinstance(value, str) and re.match(NAME_PATTERN, value):
-        return value
-    raise ValueError(f"expected a name (letters, digits, - _ .), found {shown(value)}")
+def name_problem(name: str) -> str:
+    """Why nothing can have this name; empty if it can."""
+    if re.fullmatch(NAME_PATTERN, name):
+        return ""
+    return f"expected a name (up to 64 letters, digits, - _ .), found {shown(name)}"
 
 
 def _parse_mapping(value: object) -> object:
     if not isinstance(value, dict):
         raise ValueError(f"expected a mapping, found {shown(value)}")
-    for name in value:
-        _parse_name(name)
     return value
+
+
+def _parse_guests(value: object) -> object:
+    if value == {}:
+        raise ValueError("expected at least one guest, as in {first: {arch: x86}}, found none")
+    return _parse_mapping(value)
 
 
 def _parse_text(value: object) -> str:
@@ -51,8 +60,12 @@ def _parse_number(value: object) -> int:
     raise ValueError(f"expected a number, found {shown(value)}")
 
 
-def _parse_value(value: object) -> int | str:
-    return _parse_text(value) if isinstance(value, str) else _parse_number(value)
+def _parse_value(value: object) -> int | float | str:
+    if isinstance(value, int | float):
+        return int(value) if isinstance(value, bool) else value
+    if isinstance(value, str) and value.strip():
+        return value
+    raise ValueError(f"expected a number or gdb's text, found {shown(value)}")
 
 
 def _parse_pattern(value: object) -> str:
@@ -88,7 +101,9 @@ _Pattern = Annotated[
     str, PlainValidator(_parse_pattern, json_schema_input_type=Annotated[str, Field(min_length=1)])
 ]
 _Number = Annotated[int, PlainValidator(_parse_number, json_schema_input_type=int | str)]
-_Value = Annotated[int | str, PlainValidator(_parse_value, json_schema_input_type=int | str)]
+_Value = Annotated[
+    int | float | str, PlainValidator(_parse_value, json_schema_input_type=bool | int | float | str)
+]
 _Bytes = Annotated[
     str,
     PlainValidator(
@@ -111,6 +126,10 @@ class ExpectData(TypedDict, total=False):
     console: Annotated[
         _Patterns, Field(description="Regular expressions found in what the guest printed, in this order.")
     ]
+    errors: Annotated[
+        _Patterns,
+        Field(description="Regular expressions of errors that gdb may answer with; any other is a failure."),
+    ]
     values: Annotated[
         dict[str, _Value], Field(description="gdb expressions and their value, a number or gdb's text.")
     ]
@@ -121,7 +140,10 @@ class ExpectData(TypedDict, total=False):
     exit: Annotated[_Number, Field(description="The status the guest ended with.")]
 
 
-@_closed
+_ONE_OF: Any = {"oneOf": [{"required": [key]} for key in SCRIPTS]}
+
+
+@with_config(ConfigDict(extra="forbid", json_schema_extra=_ONE_OF))
 class SessionData(TypedDict, total=False):
     """One scripted session with a guest of its own; one of gdb, script and python says what is done."""
 
@@ -136,6 +158,11 @@ class SessionData(TypedDict, total=False):
     python: Annotated[
         File, Field(description="A Python script; KVMGDB_ADDRESS says where the guest listens.")
     ]
+    files: Annotated[
+        list[File],
+        BeforeValidator(_one_or_many, json_schema_input_type=File | list[File]),
+        Field(description="Files the session finds beside its script, relative to this one."),
+    ]
     expect: ExpectData
     timeout: Annotated[
         float,
@@ -144,9 +171,9 @@ class SessionData(TypedDict, total=False):
     ]
 
 
-def _mapping_of(inner: object) -> Any:
+def _mapping_of(inner: object, parse: Callable[[object], object] = _parse_mapping) -> Any:
     names = Annotated[str, Field(pattern=NAME_PATTERN)]
-    return PlainValidator(_parse_mapping, json_schema_input_type=dict[names, inner])  # type: ignore[valid-type]
+    return PlainValidator(parse, json_schema_input_type=dict[names, inner])  # type: ignore[valid-type]
 
 
 _NO_OTHERS: Any = {"additionalProperties": False}
@@ -167,8 +194,8 @@ class LabData(TypedDict, total=False):
     guests: Required[
         Annotated[
             dict[str, Any],
-            _mapping_of(LabGuestData),
-            Field(description="The guests by name.", json_schema_extra=_NO_OTHERS),
+            _mapping_of(LabGuestData, _parse_guests),
+            Field(description="The guests by name.", json_schema_extra=_NO_OTHERS | {"minProperties": 1}),
         ]
     ]
     sessions: Annotated[
@@ -180,7 +207,13 @@ class LabData(TypedDict, total=False):
 
 LAB = TypeAdapter[LabData](LabData)
 """Validates a lab file but for its guests and sessions."""
-LAB_KEYS: dict[tuple[str, ...], tuple[str, ...]] = {(): tuple(LabData.__annotations__)}
+LAB_KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
+    (): tuple(LabData.__annotations__),
+    ("defaults",): tuple(LabGuestData.__annotations__),
+}
+
+OF_A_LAB = ("guests", "sessions", "defaults")
+"""Keys that only a lab has: a file with one of them is meant to be one."""
 
 SESSION = TypeAdapter[SessionData](SessionData)
 """Validates one session."""

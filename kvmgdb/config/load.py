@@ -34,7 +34,7 @@ def load(
     Raises :class:`ConfigError` with one line for each mistake.
     """
     problems: list[str] = []
-    layers = [_one_guest(tree, problems) for tree in file_trees(file, problems)] if file is not None else []
+    layers = [guest_layer(tree, problems) for tree in file_trees(file, problems)] if file is not None else []
     layers += [layer(tree, problems) for tree in outer_trees(environment or {}, flags or {}, sets, problems)]
     raise_problems(problems)
     loaded = resolve(reduce(stack, layers, {}))
@@ -58,12 +58,13 @@ def outer_trees(
             problems.append(str(error))
 
 
-def _one_guest(tree: Node, problems: list[str]) -> Layer:
+def guest_layer(tree: Node, problems: list[str]) -> Layer:
+    """Check a file of one guest; what it says."""
     guests = tree.value.get("guests") if isinstance(tree.value, dict) else None
     if guests is None:
         return file_layer(tree, problems)
     where = (guests.key or guests.origin).place
-    problems.append(f"{where}: guests: this is a lab, of many guests: it is for `kvmgdb lab`")
+    problems.append(f"{where}: guests: this is a lab, of many guests; expected a file of one")
     return {}
 
 

@@ -28,7 +28,8 @@ _closed = with_config(ConfigDict(extra="forbid"))
 
 def _parse_version(value: object) -> int:
     if value is True or value != VERSION:
-        raise ValueError(f"this kvmgdb reads version {VERSION}, found {shown(value)}")
+        hint = "; leave out the quotes" if value == str(VERSION) else ""
+        raise ValueError(f"this kvmgdb reads version {VERSION}, found {shown(value)}{hint}")
     return VERSION
 
 
@@ -46,8 +47,10 @@ def _short_form(key: str, value: object) -> object:
 
 
 def _one_image(value: object) -> object:
-    if not isinstance(value, str):
+    if isinstance(value, dict):
         return value
+    if not isinstance(value, str):
+        raise ValueError(f"expected a file name or a mapping, found {shown(value)}")
     image = values.parse_image(value)
     return {"path": image.path} if image.address is None else {"path": image.path, "address": image.address}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from kvmgdb.config.lab_models import LAB
+from kvmgdb.config.lab_models import LAB, OF_A_LAB
 from kvmgdb.config.models import SERVE
 
 
@@ -21,7 +21,7 @@ def lab_schema() -> dict[str, Any]:
 
 
 def json_schema() -> dict[str, Any]:
-    """Make the schema of both (draft 2020-12): a file with ``guests`` is a lab."""
+    """Make the schema of both (draft 2020-12): a file with a key of a lab's is one."""
     parts = {"one": guest_schema(), "lab": lab_schema()}
     shared: dict[str, Any] = {}
     for part in parts.values():
@@ -30,7 +30,7 @@ def json_schema() -> dict[str, Any]:
         "$schema": GenerateJsonSchema.schema_dialect,
         "title": "kvmgdb configuration",
         "$defs": shared | parts,
-        "if": {"required": ["guests"]},
+        "if": {"anyOf": [{"required": [key]} for key in OF_A_LAB]},
         "then": {"$ref": "#/$defs/lab"},
         "else": {"$ref": "#/$defs/one"},
     }

@@ -17,7 +17,7 @@ version: {version}
 # The architecture: NAME or NAME:VARIANT; "kvmgdb plugins" lists them.
 {arch}
 
-# What runs the guest: emulator, kvm or qemu; or a mapping with that backend's own options:
+# What runs the guest: emulator or kvm; or a mapping with that backend's own options:
 # {{kind: kvm, device: /dev/kvm, irqchip: false}}.
 backend: {backend}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 _SHOWN_LENGTH = 60
 """Longest piece of somebody's input that a message repeats, in characters: the line stays readable."""
@@ -39,3 +40,12 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """``; did you mean "x"?`` for the candidate nearest to ``word``, or nothing if none is near."""
     near = difflib.get_close_matches(word, list(candidates), n=1)
     return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def no_file(path: Path) -> str:
+    """What to say of a path that is no file; empty if it is one."""
+    if path.is_file():
+        return ""
+    if path.is_dir():
+        return f"expected a file, found the folder {shown(str(path))}"
+    return f"expected a file, found no {shown(str(path))}"

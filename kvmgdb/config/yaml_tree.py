@@ -57,7 +57,9 @@ def parse_yaml(text: str, name: str) -> Node:
         root = _Loader(text).get_single_node()
     except ReaderError as error:
         where = _position(text[: error.position], name)
-        raise ConfigError(f"{where.place}: not valid YAML: {shown(chr(error.character))}") from None
+        raise ConfigError(
+            f"{where.place}: not valid YAML: the character {shown(chr(error.character))}"
+        ) from None
     except MarkedYAMLError as error:
         raise ConfigError(_syntax_problem(error, name)) from None
     if isinstance(root, MappingNode):
@@ -124,13 +126,15 @@ class _Builder:
         places: dict[str, Origin] = {}
         for key_node, value_node in node.value:
             key, name = _origin(key_node.start_mark, self.name), key_node.value
-            if key_node.tag == _MERGE:
-                merged = self.merge(value_node, (*path, name)) | merged
-            elif not isinstance(key_node, ScalarNode):
+            if not isinstance(key_node, ScalarNode):
                 self.report(key, path, "expected a name as key, found a list or a mapping")
             elif name in places:
                 first = f"{places[name].line}:{places[name].column}"
-                self.report(key, (*path, name), f"this key stands here twice (first at {first})")
+                hint = "; <<: [*one, *other] takes several" if key_node.tag == _MERGE else ""
+                self.report(key, (*path, name), f"this key stands here twice (first at {first}){hint}")
+            elif key_node.tag == _MERGE:
+                places[name] = key
+                merged = self.merge(value_node, (*path, name))
             else:
                 places[name] = key
                 own[name] = self.build(value_node, (*path, name), key)
@@ -207,13 +211,37 @@ def _position(before: str, name: str) -> Origin:
     return Origin(Source.FILE, name, line + 1, len(before) - before.rfind("\n"))
 
 
+_SLIPS = (
+    ("'\\t'", "", "a tab; YAML takes spaces only"),
+    ("mapping values are not allowed", "", 'a second ": " here; text that holds one needs quotes'),
+    (
+        "could not find expected ':'",
+        "scanning a simple key",
+        'a line without ": " between a key and its value',
+    ),
+    ("expected <block end>", "block mapping", "this line's indentation fits none above it"),
+    ("expected <block end>", "block collection", "this line's indentation fits none above it"),
+    ("unexpected end of stream", "quoted scalar", "a quote that is never closed"),
+    ("expected ',' or '}'", "flow mapping", 'expected "," or "}" for the "{" at OPENED'),
+    ("expected ',' or ']'", "flow sequence", 'expected "," or "]" for the "[" at OPENED'),
+)
+"""What PyYAML says, in what context, and what that means to people; OPENED is where the context begins."""
+_AT_ITS_BEGINNING = ("scanning a simple key", "quoted scalar")
+"""Contexts whose beginning is where the mistake is; PyYAML points at where it gave up."""
+
+
 def _syntax_problem(error: MarkedYAMLError, name: str) -> str:
-    mark = error.problem_mark or error.context_mark
-    where = _origin(mark, name).place if mark else printable(name)
     problem, context = error.problem or "", error.context or ""
-    if r"'\t'" in problem:
-        problem = "a tab; indent with spaces"
-    elif problem.startswith("but "):
+    mark = error.problem_mark or error.context_mark
+    if error.context_mark and any(words in context for words in _AT_ITS_BEGINNING):
+        mark = error.context_mark
+    where = _origin(mark, name).place if mark else printable(name)
+    for words, within, meaning in _SLIPS:
+        if words in problem and within in context:
+            begin = error.context_mark or mark
+            opened = f"{begin.line + 1}:{begin.column + 1}" if begin else "its beginning"
+            return f"{where}: not valid YAML: {meaning.replace('OPENED', opened)}"
+    if problem.startswith("but "):
         problem = f"{context}, {problem}"
     elif context:
         problem = f"{problem} ({context})"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from kvmgdb.config.lab import Expect
 from kvmgdb.lab.results import Check
 
-Found = Mapping[str, Mapping[str, Mapping[str, str]]]
-"""``values``, ``registers``, ``memory`` -> expression -> ``found`` or ``problem``: what gdb's side writes."""
+Found = Mapping[str, Any]
+"""What gdb's side writes: ``values``, ``registers``, ``memory`` -> expression -> ``found`` or ``problem``,
+and ``errors``, a list of ``command`` and ``error``."""
 LAST = 200
 """Characters of a text that a check shows where its pattern is not found."""
 
@@ -19,9 +21,10 @@ def checks(expect: Expect, transcript: str, console: str, status: int | None, fo
     return [
         *patterns("output", expect.output, transcript),
         *patterns("console", expect.console, console),
-        *_looked_up("value of", "values", {k: str(v) for k, v in expect.values.items()}, found),
-        *_looked_up("register", "registers", {k: hex(v) for k, v in expect.registers.items()}, found),
-        *_looked_up("memory at", "memory", expect.memory, found),
+        *_errors(expect.errors, found.get("errors", ())),
+        *_looked_up("value of", expect.values, found.get("values", {})),
+        *_looked_up("register", {k: hex(v) for k, v in expect.registers.items()}, found.get("registers", {})),
+        *_looked_up("memory at", expect.memory, found.get("memory", {})),
         *_exit(expect.exit, status),
     ]
 
@@ -38,15 +41,46 @@ def patterns(what: str, expected: Iterable[str], text: str) -> Iterator[Check]:
         elif re.search(pattern, text, re.MULTILINE):
             yield Check(name, pattern, "only before the pattern above it", passed=False)
         else:
-            end = text.rstrip()[-LAST:]
-            yield Check(name, pattern, f"nowhere; it ends with: {end}" if end else "nothing", passed=False)
+            end = _end(text.rstrip())
+            yield Check(name, pattern, f"nowhere; it ends with:\n{end}" if end else "nothing", passed=False)
 
 
-def _looked_up(what: str, kind: str, expected: Mapping[str, str], found: Found) -> Iterator[Check]:
+def _end(text: str) -> str:
+    """The last lines, as many as fit."""
+    end = text[-LAST:]
+    return end.partition("\n")[2] or end if len(text) > LAST else end
+
+
+def _errors(expected: Sequence[str], errors: Iterable[Mapping[str, str]]) -> Iterator[Check]:
+    """An error nobody expects is a failure, and so is an expected one that has not come."""
+    missing = dict.fromkeys(expected)
+    for said in errors:
+        fitting = [pattern for pattern in expected if re.search(pattern, said["error"], re.MULTILINE)]
+        for pattern in fitting:
+            missing.pop(pattern, None)
+        wanted = fitting[0] if fitting else "no error"
+        yield Check(f"gdb command {said['command']}", wanted, said["error"], passed=bool(fitting))
+    for pattern in missing:
+        yield Check("error of a gdb command", pattern, "no such error", passed=False)
+
+
+def _looked_up(
+    what: str, expected: Mapping[str, int | float | str], found: Mapping[str, Mapping[str, str]]
+) -> Iterator[Check]:
     for text, wanted in expected.items():
-        answer = found.get(kind, {}).get(text, {"problem": "gdb had ended before it was looked at"})
+        answer = found.get(text, {"problem": "gdb had ended before it was looked at"})
         shown = answer.get("found", answer.get("problem", ""))
-        yield Check(f"{what} {text}", wanted, shown, passed=answer.get("found") == wanted)
+        yield Check(f"{what} {text}", str(wanted), shown, passed=_is(wanted, answer.get("found")))
+
+
+def _is(wanted: float | str, found: str | None) -> bool:
+    """Whether gdb's text is that value; text may be without its quotes."""
+    if found is None or not isinstance(wanted, float):
+        return found in (str(wanted), f'"{wanted}"')
+    try:
+        return float(found) == wanted
+    except ValueError:
+        return False
 
 
 def _exit(expected: int | None, status: int | None) -> Iterator[Check]:

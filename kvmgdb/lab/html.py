@@ -25,22 +25,38 @@ a { color: inherit; } code, pre, .mono { font-family: ui-monospace, monospace; f
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .7rem .35rem 0; }
 th, td { border-bottom: 1px solid var(--line); }
-th { font-weight: 600; } td { overflow-wrap: anywhere; }
+th { font-weight: 600; } td { overflow-wrap: break-word; } td code { white-space: pre-wrap; }
+td code, .long { overflow-wrap: anywhere; } .mono, .whole { white-space: nowrap; }
+@media (max-width: 40rem) {
+  .more { display: none; } .stack, .stack tbody, .stack tr, .stack td { display: block; width: auto; }
+  .stack tr { border-bottom: 1px solid var(--line); padding: .3rem 0; } .stack th { display: none; }
+  .stack td { border: 0; padding: .1rem 0; }
+  .flow, .flow tbody, .flow tr { display: block; } .flow th { display: none; }
+  .flow tr { border-bottom: 1px solid var(--line); padding: .3rem 0; }
+  .flow td { display: inline-block; border: 0; padding: 0 .8rem 0 0; }
+  .stack td[data-is]::before { content: attr(data-is) ": "; color: var(--dim); }
+}
 .badge { font-size: .8rem; font-weight: 600; padding: .05rem .55rem; border: 1px solid; border-radius: 1rem;
          white-space: nowrap; }
 .passed { color: var(--passed); } .failed { color: var(--failed); } .error { color: var(--error); }
 article { border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.2rem; margin: 1.2rem 0; }
-header.session { display: flex; flex-wrap: wrap; gap: .3rem .8rem; align-items: center; }
+article > details > summary { margin: 0; font-weight: 400; }
+header.session { display: inline-flex; flex-wrap: wrap; gap: .3rem .8rem; align-items: center;
+                 vertical-align: middle; max-width: calc(100% - 1.5rem); }
 .problem { border-left: 4px solid var(--error); padding: .3rem .8rem; background: var(--soft); }
 .problem { overflow-wrap: anywhere; }
 pre { background: var(--soft); padding: .7rem .9rem; border-radius: 8px; margin: 0; }
 pre { overflow-x: auto; max-height: 30rem; }
 pre b { color: var(--gdb); } summary { cursor: pointer; font-weight: 600; margin: .8rem 0 .4rem; }
+.axis { display: flex; justify-content: space-between; font-size: .8rem; color: var(--dim); gap: .8rem; }
+.axis + .axis { justify-content: flex-start; }
 svg { width: 100%; height: 44px; display: block; } svg line { stroke: var(--line); }
 .debugger { fill: var(--gdb); color: var(--gdb); } .guest { fill: var(--guest); color: var(--guest); }
 """
 
 _TO_THE_GUEST = "to the guest"
+OPEN_SESSIONS = 10
+"""Most sessions that are all shown; of more, those that passed are folded."""
 
 
 def page(result: LabResult) -> str:
@@ -54,29 +70,42 @@ def _page(result: LabResult) -> Iterator[str]:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(result.lab)}</title><style>{_STYLE}</style></head><body>"
     )
-    told = ", ".join(
-        f"{result.count(outcome)} {outcome.value}" for outcome in Outcome if result.count(outcome)
-    )
     yield f"<h1>{escape(result.lab)}</h1>"
-    yield f'<p class="dim">{told or "no sessions"}, in {result.seconds:.1f} s, {escape(result.started)},'
+    yield f'<p class="dim">{result.told}, in {result.seconds:.1f} s, {_when(result.started)},'
     yield f"kvmgdb {escape(result.kvmgdb)}</p>"
     bars = [(outcome.value, result.count(outcome)) for outcome in Outcome if result.count(outcome)]
     cells = "".join(f'<span class="{name}" style="flex: {count}"></span>' for name, count in bars)
-    yield f'<div class="bar" role="img" aria-label="{told}">{cells}</div>'
+    yield f'<div class="bar" role="img" aria-label="{result.told}">{cells}</div>'
     yield _overview(result.sessions)
+    few = len(result.sessions) <= OPEN_SESSIONS
     for number, session in enumerate(result.sessions):
-        yield from _session(number, session)
+        yield from _session(number, session, is_open=few or session.outcome is not Outcome.PASSED)
     yield "</body></html>"
+
+
+def _when(started: str) -> str:
+    """Date and time as people write them."""
+    return escape(started.replace("T", " ").replace("+00:00", " UTC"))
 
 
 def _overview(sessions: Sequence[SessionResult]) -> str:
     rows = [
-        f'<tr><td><a href="#s{number}">{escape(s.name)}</a></td><td>{_badge(s.outcome)}</td>'
-        f"<td>{escape(s.guest)}</td><td>{escape(s.arch)}</td><td>{escape(s.backend)}</td>"
-        f"<td>{s.seconds:.1f} s</td><td>{escape(s.where or 'here')}</td></tr>"
+        f'<tr><td class="long"><a href="#s{number}">{escape(s.name)}</a></td><td>{_badge(s.outcome)}</td>'
+        f'<td class="long">{escape(s.guest)}</td><td class="more">{escape(s.arch)}</td>'
+        f'<td class="more">{escape(s.backend)}</td><td class="whole">{s.seconds:.1f} s</td>'
+        f'<td class="more">{escape(s.where or "here")}</td></tr>'
         for number, s in enumerate(sessions)
     ]
-    head = "".join(f"<th>{name}</th>" for name in ("session", "", "guest", "arch", "backend", "time", "held"))
+    names = {
+        "session": "",
+        "": "",
+        "guest": "",
+        "arch": "more",
+        "backend": "more",
+        "time": "",
+        "held": "more",
+    }
+    head = "".join(f'<th class="{style}">{name}</th>' for name, style in names.items())
     return f'<div class="wide"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
 
 
@@ -84,10 +113,12 @@ def _badge(outcome: Outcome) -> str:
     return f'<span class="badge {outcome.value}">{outcome.value}</span>'
 
 
-def _session(number: int, session: SessionResult) -> Iterator[str]:
-    yield f'<article id="s{number}"><header class="session"><h2>{escape(session.name)}</h2>'
+def _session(number: int, session: SessionResult, *, is_open: bool) -> Iterator[str]:
+    unfolded = " open" if is_open else ""
+    yield f'<article><details{unfolded}><summary><header class="session"><h2>{escape(session.name)}</h2>'
     yield f'{_badge(session.outcome)}<span class="dim">{escape(session.guest)}, {escape(session.arch)}, '
-    yield f"{escape(session.backend)}, {session.seconds:.1f} s</span></header>"
+    yield f"{escape(session.backend)}, {session.seconds:.1f} s</span></header></summary>"
+    yield f'<div id="s{number}">'  # inside: a browser that is sent here unfolds it
     if session.task:
         yield f"<p>{escape(session.task)}</p>"
     if session.problem:
@@ -96,13 +127,14 @@ def _session(number: int, session: SessionResult) -> Iterator[str]:
         yield _checks(session.checks)
     if session.stops:
         yield "<h3>Stops and exits</h3>"
-        yield _timeline(session.stops)
+        if len(session.stops) > 1:
+            yield _timeline(session.stops)
         yield _stops(session)
     if session.transcript:
         yield _folded("Transcript", _transcript(session.transcript), is_open=True)
     if session.console:
         yield _folded("Console", escape(session.console), is_open=False)
-    yield "</article>"
+    yield "</div></details></article>"
 
 
 def _folded(name: str, text: str, *, is_open: bool) -> str:
@@ -113,10 +145,13 @@ def _checks(checks: Sequence[Check]) -> str:
     rows = []
     for check in checks:
         style, mark = ("passed", "✓") if check.passed else ("failed", "✗")
-        cells = "".join(f"<td><code>{escape(text)}</code></td>" for text in (check.expected, check.found))
+        texts = {"expected": check.expected, "found": check.found}
+        cells = "".join(
+            f'<td data-is="{word}"><code>{escape(text)}</code></td>' for word, text in texts.items()
+        )
         rows.append(f'<tr><td class="{style}">{mark} {escape(check.what)}</td>{cells}</tr>')
     head = "<tr><th>what</th><th>expected</th><th>found</th></tr>"
-    return f'<h3>Expected</h3><div class="wide"><table>{head}{"".join(rows)}</table></div>'
+    return f'<h3>Expected</h3><div class="wide"><table class="stack">{head}{"".join(rows)}</table></div>'
 
 
 def _timeline(stops: Sequence[StopSeen]) -> str:
@@ -133,7 +168,11 @@ def _timeline(stops: Sequence[StopSeen]) -> str:
         )
     label = f"{len(stops)} stops in {span:.3f} seconds; they are listed below"
     line = '<line x1="0" y1="22" x2="100%" y2="22"/>'
-    return f'<svg role="img" aria-label="{label}">{line}{"".join(marks)}</svg>'
+    key = '<span><span class="debugger">●</span> to the debugger</span>'
+    key += '<span><span class="guest">●</span> to the guest</span>'
+    ends = f"<span>{first:.3f} s</span><span>{last:.3f} s</span>"
+    below = "".join(f'<div class="axis">{spans}</div>' for spans in (ends, key))
+    return f'<svg role="img" aria-label="{label}">{line}{"".join(marks)}</svg>{below}'
 
 
 def _stops(session: SessionResult) -> str:
@@ -145,13 +184,15 @@ def _stops(session: SessionResult) -> str:
         owner = "guest" if stop.verdict == _TO_THE_GUEST else "debugger"
         rows.append(
             f'<tr><td class="mono">{stop.seconds:.3f}</td><td>{escape(stop.event)}</td>'
-            f'<td class="mono">{stop.pc:#x}</td><td class="{owner}">{escape(stop.verdict)}</td>'
+            f'<td class="mono">{stop.pc:#x}</td><td class="whole {owner}">{escape(stop.verdict)}</td>'
             f"<td>{escape(stop.why)}</td></tr>"
         )
+    count = len(session.stops) + session.stops_left_out
+    counted = f"{count} stop{'s' if count > 1 else ''}"
     head = "".join(f"<th>{name}</th>" for name in ("seconds", "what", "pc", "whose", "why"))
     return (
-        f"<details{' open' if len(rows) <= 12 else ''}><summary>{len(session.stops)} stops</summary>"
-        f'<div class="wide"><table><tr>{head}</tr>{"".join(rows)}</table></div></details>'
+        f"<details{' open' if len(rows) <= 12 else ''}><summary>{counted}</summary>"
+        f'<div class="wide"><table class="flow"><tr>{head}</tr>{"".join(rows)}</table></div></details>'
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from xml.etree import ElementTree as Xml
 
@@ -9,20 +10,30 @@ from kvmgdb.lab.results import LabResult, Outcome, SessionResult
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, however it is written (section 2.2, "Characters")."""
+_SECONDS = len("2026-11-23T07:00:00")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def junit(result: LabResult) -> str:
-    """One test suite, a test case for each session; its class is the guest."""
-    counts = {
+    """One test suite, a test case for each session; its class is the guest.
+
+    Elements and attributes are those of Jenkins' schema (xunit plugin, junit-10.xsd); the time stamp is UTC
+    and says so nowhere, as Ant's schema wants it.
+    """
+    about = {
+        "name": _clean(result.lab),
         "tests": str(len(result.sessions)),
         "failures": str(result.count(Outcome.FAILED)),
         "errors": str(result.count(Outcome.ERROR)),
-        "skipped": "0",
+        "time": f"{result.seconds:.3f}",
     }
-    suites = Xml.Element("testsuites", counts, time=f"{result.seconds:.3f}")
-    about = {"name": _clean(result.lab), "time": f"{result.seconds:.3f}", "timestamp": result.started}
-    suite = Xml.SubElement(suites, "testsuite", counts | about)
+    suites = Xml.Element("testsuites", about)
+    more = {
+        "skipped": "0",
+        "timestamp": result.started[:_SECONDS],
+        "hostname": platform.node() or "localhost",
+    }
+    suite = Xml.SubElement(suites, "testsuite", about | more)
     for session in result.sessions:
         _case(suite, session)
     Xml.indent(suites)

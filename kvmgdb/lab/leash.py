@@ -1,8 +1,9 @@
 """``python -m kvmgdb.lab.leash PROGRAM ...``: a process that ends when the lab does.
 
-A lab that is killed cannot end what it has started.  So each of its processes asks the kernel to be killed
-with the thread that started it (prctl(2), PR_SET_PDEATHSIG), which also holds across execve(2).  Guests and
-their memory, being part of their process, go with it.
+A lab that is killed cannot end what it has started.  So each of its processes asks the kernel for a signal
+when the thread that started it is gone (prctl(2), PR_SET_PDEATHSIG), which also holds across execve(2):
+SIGTERM for kvmgdb, which then closes its socket, SIGKILL for all others.  Guests and their memory, being part
+of their process, go with it.  What is left nonetheless is for the :mod:`~kvmgdb.lab.janitor`.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ def leashed(words: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Become the program."""
+    words = sys.argv[1:]
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    last = signal.SIGTERM if words[0] == KVMGDB else signal.SIGKILL
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, last)
     if os.getppid() != parent:  # it has ended in between
         sys.exit(1)
-    words = sys.argv[1:]
     if words[0] != KVMGDB:
         os.execvp(words[0], words)  # noqa: S606 - no shell, and the lab's own words
     sys.argv = words

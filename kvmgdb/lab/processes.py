@@ -11,14 +11,20 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
 from kvmgdb.errors import KvmgdbError
+from kvmgdb.lab.janitor import Janitor
 from kvmgdb.lab.leash import KVMGDB, leashed
 
 START_SECONDS = 30.0
 """How long a guest may take until it listens."""
+GOODBYE_SECONDS = 2.0
+"""How long a server that is told to end may take to close its socket."""
+_LAST = 4096
+"""Bytes of what a process has said in which its last line is looked for."""
 _LISTENING, _HINT = "listening on ", "attach with: "
 
 
@@ -27,12 +33,20 @@ class TimeIsUpError(KvmgdbError):
 
 
 class _Live:
-    """The processes that run now, so that a lab that is interrupted can end them at once."""
+    """The processes and folders there are now, so that a lab that is interrupted, or killed, leaves none."""
 
     def __init__(self) -> None:
         self._groups: set[int] = set()
         self._lock = threading.Lock()
         self._over = False
+        self._janitor: Janitor | None = None
+
+    @property
+    def _hired(self) -> Janitor:
+        """The janitor; the lock is held."""
+        if self._janitor is None:
+            self._janitor = Janitor()
+        return self._janitor
 
     def start(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         with self._lock:
@@ -40,6 +54,7 @@ class _Live:
                 raise KvmgdbError("the lab was interrupted")
             process = subprocess.Popen(words, start_new_session=True, **options)  # noqa: S603 - the lab's own
             self._groups.add(process.pid)
+            self._hired.group(process.pid, lives=True)
         return process
 
     def end(self, process: subprocess.Popen[bytes]) -> None:
@@ -47,12 +62,22 @@ class _Live:
             _kill(process.pid)
             process.wait()
             self._groups.discard(process.pid)
+            self._hired.group(process.pid, lives=False)
 
     def end_all(self) -> None:
         with self._lock:
             self._over = True
             for group in self._groups:
                 _kill(group)
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        with TemporaryDirectory(prefix="kvmgdb-lab-", ignore_cleanup_errors=True) as name:
+            with self._lock:
+                self._hired.folder(name, exists=True)
+            yield Path(name)
+        with self._lock:
+            self._hired.folder(name, exists=False)
 
 
 def _kill(group: int) -> None:
@@ -66,6 +91,13 @@ _live = _Live()
 def interrupt() -> None:
     """End every process of the lab, and let none begin: the lab is over."""
     _live.end_all()
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder that is gone when the block is left, or the lab is."""
+    with _live.folder() as folder:
+        yield folder
 
 
 def clean_environment() -> dict[str, str]:
@@ -106,6 +138,17 @@ def wait(process: subprocess.Popen[bytes], deadline: float, what: str) -> int:
         raise TimeIsUpError(f"the time is up, and {what} has not ended") from None
 
 
+def died_of(process: subprocess.Popen[bytes]) -> str:
+    """The signal that has ended it, such as ``SIGKILL``; empty if none has."""
+    status = process.poll()
+    if status is None or status >= 0:
+        return ""
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"
+
+
 class Served:
     """A guest that is being served."""
 
@@ -139,13 +182,25 @@ class Served:
             part = os.read(self._output, 4096)
             if not part:
                 self.process.wait()
-                raise KvmgdbError(self._last_words())
+                raise KvmgdbError(self.last_words())
             self._said += part
         return True
 
-    def _last_words(self) -> str:
-        lines = self.printed().strip().splitlines()
+    def last_words(self) -> str:
+        """Why its process has ended: by a signal, or what it said last."""
+        by = died_of(self.process)
+        if by:
+            return f"the guest's process was ended by {by}"
+        with self.console.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LAST))
+            lines = file.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1].removeprefix("kvmgdb: ") if lines else "the guest's process ended without a word"
+
+    def leave(self) -> None:
+        """Tell it to close its socket and to end, and wait for that a while."""
+        self.process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(GOODBYE_SECONDS)
 
     @property
     def words(self) -> list[str]:

@@ -101,6 +101,17 @@ class LabResult:
         """How many sessions ended so."""
         return sum(session.outcome is outcome for session in self.sessions)
 
+    @property
+    def told(self) -> str:
+        """How many ended how, in words."""
+        counts = [(self.count(outcome), outcome.value) for outcome in Outcome]
+        words = [
+            f"{count} {word}{'s' if word == Outcome.ERROR.value and count > 1 else ''}"
+            for count, word in counts
+            if count
+        ]
+        return ", ".join(words) or "no sessions"
+
     def to_json(self) -> str:
         """The document, indented."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1, default=lambda value: value.value)

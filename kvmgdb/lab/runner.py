@@ -18,6 +18,8 @@ from kvmgdb.lab.session import hold
 from kvmgdb.lab.task import SessionTask, task_of
 from kvmgdb.version import __version__
 
+PERIOD = 1.0
+"""Seconds between two looks at whether anything will still come."""
 OnDone = Callable[[SessionResult], None]
 
 
@@ -26,6 +28,10 @@ class Pool(Protocol):
 
     def submit(self, task: SessionTask) -> Future[SessionResult]:
         """Begin one, now or when there is room."""
+        ...
+
+    def problem(self) -> str:
+        """Why nothing will come of what has been submitted; empty as long as something may."""
         ...
 
     def close(self) -> None:
@@ -42,6 +48,10 @@ class LocalPool:
     def submit(self, task: SessionTask) -> Future[SessionResult]:
         """Begin one when a thread is free."""
         return self._threads.submit(hold, task)
+
+    def problem(self) -> str:
+        """None: a session here always ends, with its time at the latest."""
+        return ""
 
     def close(self) -> None:
         """Give up what has not begun."""
@@ -67,8 +77,20 @@ def chosen(lab: Lab, names: Sequence[str]) -> list[SessionPlan]:
     return [plan for name, plan in lab.sessions.items() if not names or name in names]
 
 
+class InterruptedRunError(KeyboardInterrupt):
+    """Ctrl-C; what had been found until then, the other sessions being errors."""
+
+    def __init__(self, result: LabResult) -> None:
+        super().__init__()
+        self.result = result
+
+
 def run(lab: Lab, plans: Sequence[SessionPlan], pool: Pool, on_done: OnDone) -> LabResult:
-    """Hold all sessions; results are in the order of the file, ``on_done`` is told as they come."""
+    """Hold all sessions; results are in the order of the file, ``on_done`` is told as they come.
+
+    Raises:
+        InterruptedRunError: Ctrl-C; every process of the lab has been ended.
+    """
     started, start = datetime.now(UTC), monotonic()
     results: dict[str, SessionResult] = {}
 
@@ -76,20 +98,26 @@ def run(lab: Lab, plans: Sequence[SessionPlan], pool: Pool, on_done: OnDone) -> 
         results[result.name] = result
         on_done(result)
 
+    def found() -> LabResult:
+        return LabResult(
+            lab=lab.title,
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(monotonic() - start, 3),
+            kvmgdb=__version__,
+            sessions=tuple(results[plan.name] for plan in plans),
+        )
+
     try:
         _hold_all(lab, plans, pool, done)
     except KeyboardInterrupt:
         interrupt()
-        raise
+        for plan in plans:
+            if plan.name not in results:
+                done(_not_held(lab, plan, "the lab was interrupted"))
+        raise InterruptedRunError(found()) from None
     finally:
         pool.close()
-    return LabResult(
-        lab=lab.title,
-        started=started.isoformat(timespec="seconds"),
-        seconds=round(monotonic() - start, 3),
-        kvmgdb=__version__,
-        sessions=tuple(results[plan.name] for plan in plans),
-    )
+    return found()
 
 
 def _hold_all(lab: Lab, plans: Iterable[SessionPlan], pool: Pool, done: OnDone) -> None:
@@ -100,11 +128,23 @@ def _hold_all(lab: Lab, plans: Iterable[SessionPlan], pool: Pool, done: OnDone) 
         except KvmgdbError as problem:
             done(_not_held(lab, plan, str(problem)))
     while waiting:
-        ready, _ = wait(waiting, return_when=FIRST_COMPLETED)
-        for future in ready:
-            plan = waiting.pop(future)
-            failure = future.exception()
-            done(_not_held(lab, plan, f"in the lab itself: {failure!r}") if failure else future.result())
+        ready, _ = wait(waiting, PERIOD, return_when=FIRST_COMPLETED)
+        lost = pool.problem()
+        for future in waiting.keys() & ready:
+            if not (lost and future.cancelled()):
+                plan = waiting.pop(future)
+                done(_result(lab, plan, future))
+        if lost:
+            for plan in waiting.values():
+                done(_not_held(lab, plan, lost))
+            return
+
+
+def _result(lab: Lab, plan: SessionPlan, future: Future[SessionResult]) -> SessionResult:
+    if future.cancelled():
+        return _not_held(lab, plan, "it was given up")
+    failure = future.exception()
+    return _not_held(lab, plan, f"in the lab itself: {failure!r}") if failure else future.result()
 
 
 def _not_held(lab: Lab, plan: SessionPlan, problem: str) -> SessionResult:

@@ -19,14 +19,18 @@ class SessionTask:
     guest: str
     task: str
     settings: Mapping[str, object]
-    """The guest's configuration file; its images are names of ``files``."""
-    files: Mapping[str, bytes]
+    """The guest's configuration file; its images are names of ``images``."""
+    images: Mapping[str, bytes]
     """File name -> content."""
+    sources: tuple[str, ...]
+    """Folders the images come from, where gdb may find sources."""
+    files: Mapping[str, bytes]
+    """What the session finds in its working folder, the script among it: file name -> content."""
     gdb: tuple[str, ...]
     script: str | None
-    """Text of a file of gdb commands."""
+    """Name of a file of gdb commands."""
     python: str | None
-    """Text of a Python script."""
+    """Name of a Python script."""
     expect: Expect
     timeout: float
 
@@ -49,25 +53,28 @@ def task_of(lab: Lab, plan: SessionPlan) -> SessionTask:
         ConfigError: a file cannot be read.
     """
     config = lab.guests[plan.guest].config
-    files, images = {}, []
+    contents, images = {}, []
     for number, image in enumerate(config.images):
         name = f"{number}-{image.path.name}"
-        files[name] = _read(image.path)
+        contents[name] = _read(image.path)
         images.append(replace(image, path=Path(name)))
     served = replace(
         config, images=tuple(images), listen=FREE_PORT, allow_remote=False, once=False, trace=None
     )
+    scripts = [path for path in (plan.script, plan.python) if path is not None]
     return SessionTask(
-        plan.name,
-        plan.guest,
-        plan.task,
-        document(served),
-        files,
-        plan.gdb,
-        None if plan.script is None else _text(plan.script),
-        None if plan.python is None else _text(plan.python),
-        plan.expect,
-        plan.timeout,
+        name=plan.name,
+        guest=plan.guest,
+        task=plan.task,
+        settings=document(served),
+        images=contents,
+        sources=tuple(dict.fromkeys(str(image.path.absolute().parent) for image in config.images)),
+        files={path.name: _read(path) for path in (*plan.files, *scripts)},
+        gdb=plan.gdb,
+        script=None if plan.script is None else plan.script.name,
+        python=None if plan.python is None else plan.python.name,
+        expect=plan.expect,
+        timeout=plan.timeout,
     )
 
 
@@ -76,7 +83,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as problem:
         raise ConfigError(f"{path}: cannot be read: {problem.strerror}") from None
-
-
-def _text(path: Path) -> str:
-    return _read(path).decode("utf-8", "replace")

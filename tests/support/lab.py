@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.support.serve import clean_environment
@@ -34,7 +34,9 @@ def run_lab(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
     )
 
 
-def start_lab(output: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def start_lab(
+    output: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """``kvmgdb lab ARGUMENTS``, which goes on."""
     with output.open("wb") as file:
         return subprocess.Popen(
@@ -42,7 +44,7 @@ def start_lab(output: Path, *arguments: str) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            env=clean_environment(),
+            env=clean_environment() | dict(environment or {}),
             start_new_session=True,
         )
 

@@ -6,7 +6,7 @@ import errno
 import logging
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from kvmgdb.arch.architecture import Arch
@@ -15,7 +15,7 @@ from kvmgdb.backends.base import GuestSetup
 from kvmgdb.backends.kvm.backend import KvmBackend
 from kvmgdb.backends.kvm.device import DEVICE, ELSEWHERE, Device
 from kvmgdb.backends.kvm.probe import measure
-from kvmgdb.errors import BackendError, ConfigError
+from kvmgdb.errors import BackendError
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +38,19 @@ class Options:
     irqchip: bool = False
     """Whether interrupt controllers and a timer are made in the kernel."""
 
+    @staticmethod
+    def of(given: Mapping[str, object]) -> Options:
+        """From what the configuration holds; names and types have been checked (:class:`BackendInfo`)."""
+        return Options(Path(str(given.get("device", DEVICE))), given.get("irqchip") is True)
+
 
 def start(setup: GuestSetup) -> KvmBackend:
     """Start a guest.
 
     Raises:
         BackendError: this host cannot.
-        ConfigError: an option KVM does not have.
     """
-    options = _read(setup.options)
+    options = Options.of(setup.options)
     port = port_for(setup.arch)
     device = Device(options.device)
     try:
@@ -76,30 +80,27 @@ def _start(setup: GuestSetup, options: Options, port: KvmPort, device: Device) -
     )
 
 
+def supported(arch: Arch) -> KvmPort:
+    """The port for ``arch``, whatever the host.
+
+    Raises:
+        BackendError: there is none.
+    """
+    if arch.kvm is None:
+        elsewhere = ": use --backend emulator" if arch.emulator else ", and neither can the emulator"
+        raise BackendError(f"KVM cannot run {arch.id}{elsewhere}")
+    return arch.kvm
+
+
 def port_for(arch: Arch, machine: str = "") -> KvmPort:
     """The port that runs ``arch`` on a host (by default this one).
 
     Raises:
         BackendError: there is none, or it needs another host.
     """
-    port = arch.kvm
-    if port is None:
-        raise BackendError(f"KVM cannot run {arch.id}: use --backend emulator")
+    port = supported(arch)
     if (machine or platform.machine()) not in port.machines:
         elsewhere = "--backend emulator, or QEMU" if arch.emulator else "QEMU"
         here = machine or platform.machine()
         raise BackendError(f"{arch.id} on KVM needs {port.host}, and this one is {here}: use {elsewhere}")
     return port
-
-
-def _read(options: Mapping[str, object]) -> Options:
-    known = [field.name for field in fields(Options)]
-    unknown = sorted(options.keys() - set(known))
-    if unknown:
-        raise ConfigError(f"the backend kvm has no option {unknown[0]!r} (it has: {', '.join(known)})")
-    device, irqchip = options.get("device", str(DEVICE)), options.get("irqchip", False)
-    if not isinstance(device, str):
-        raise ConfigError(f"backend.device is a path, such as {DEVICE}, and not {device!r}")
-    if not isinstance(irqchip, bool):
-        raise ConfigError(f"backend.irqchip is true or false, and not {irqchip!r}")
-    return Options(Path(device), irqchip)

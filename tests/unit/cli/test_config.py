@@ -89,6 +89,32 @@ def test_show_gives_plain_columns_to_a_pipe(monkeypatch: pytest.MonkeyPatch) -> 
     assert ["listen", "tcp:127.0.0.1:1234", "default"] in rows
 
 
+def test_show_takes_the_flags_of_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("a.yaml", "version: 1\narch: ppc\nguest: {memory: 8MiB}")
+    monkeypatch.setenv("KVMGDB_MEMORY", "32MiB")
+    arguments = ("--arch", "x86:16", "--image", "b.bin@0", "--policy", "minimal", "--once", "--set", "run=on")
+
+    values = json.loads(run("show", "a.yaml", "--format", "json", *arguments).stdout)
+
+    assert {key: values[key]["origin"] for key in ("arch", "guest.image", "guest.memory", "once", "run")} == {
+        "arch": "flag --arch",
+        "guest.image": "flag --image",
+        "guest.memory": "environment KVMGDB_MEMORY",
+        "once": "flag --once",
+        "run": "flag --set run",
+    }
+    assert values["policy.watchpoints"]["origin"] == "preset minimal (flag --policy)"
+
+
+def test_show_has_no_flags_of_one_guest_for_a_lab() -> None:
+    write("a.yaml", "version: 1\nguests: {a: {}}")
+
+    error = run("show", "a.yaml", "--arch", "x86").exception
+
+    assert isinstance(error, UsageError)
+    assert str(error) == "a.yaml: this is a lab, and --arch is for one guest: take --set, for all of them"
+
+
 def test_show_gives_json() -> None:
     values = json.loads(run("show", "--format", "json", "--set", "guest.image=a.elf").stdout)
     assert values["guest.image"] == {"value": ["a.elf"], "origin": "flag --set guest.image"}

@@ -43,7 +43,7 @@ class TestStandardError:
 
         assert done.returncode == 2
         [line] = done.stderr.splitlines()
-        assert line.startswith("kvmgdb: unknown architecture 'nothing'")
+        assert line.startswith("flag --arch: arch: unknown architecture 'nothing'")
 
     def test_an_error_in_a_file_begins_with_its_place(self, tmp_path: Path) -> None:
         (tmp_path / "bad.yaml").write_text(BAD)

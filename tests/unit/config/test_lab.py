@@ -101,7 +101,7 @@ sessions:
     [
         ("guests: {a: {memry: 1}}", "2:14: guests.a.memry: unknown key"),
         ("guests:\n  a:\n    guest: {memory: 5}", "4:21: guests.a.guest.memory: expected a multiple"),
-        ("defaults: {arch: 5}\nguests: {}", "2:18: defaults.arch: "),
+        ("defaults: {arch: 5}\nguests: {a: {}}", "2:18: defaults.arch: "),
         ("guests: {a: {include: b.yaml}}", "2:23: include: expected a file"),
         ("guests: {a: {listen: 'tcp:0.0.0.0:1'}}", "2:22: listen: "),
         ("guests: {a: {}}\nsessions: {s: {guest: b, gdb: x}}", "3:23: sessions.s.guest: there is no guest"),
@@ -112,7 +112,24 @@ sessions:
         ("guests: {a: {}}\nsessions: {s: {guest: a, script: x}}", "3:34: sessions.s.script: expected a file"),
         ("guests: {a: {}}\nsessions: {s: {gdb: x}}", '3:15: sessions.s: the key "guest" is missing'),
         ("guests: {a: {}}\nsesions: {}", '3:1: sesions: unknown key; did you mean "sessions"?'),
-        ("guests: {/: {}}", "2:9: guests: expected a name"),
+        ("guests: {}", "2:9: guests: expected at least one guest"),
+        ("guests: {a: }", "2:12: guests.a: expected a mapping, found nothing; write {}"),
+        ("guests: {a: {listen: stdio}}", "2:22: guests.a.listen: a guest of a lab needs tcp:HOST:PORT"),
+        (
+            "defaults: {listen: 'tcp:127.0.0.1:9'}\nguests: {a: {}, b: {}}",
+            "2:20: guests.b.listen: the guest a has tcp:127.0.0.1:9 already",
+        ),
+        (
+            "guests: {a: {trace: t}, b: {trace: t}}",
+            "2:36: guests.b.trace: the guest a has ",
+        ),
+        ("include: x\nguests: {a: {}}", '2:1: include: unknown key; did you mean "defaults.include"?'),
+        ("sessions: {s: {guest: a, gdb: x}}", '1:1: the key "guests" is missing'),
+        (
+            "guests: {a: {}}\nsessions: {s: {guest: a, gdb: x, files: [.]}}",
+            "3:42: sessions.s.files: expected a file, found the folder",
+        ),
+        ("guests: {/: {}}", "2:10: guests: expected a name"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place_and_path(lab: Path, text: str, line: str) -> None:
@@ -128,8 +145,9 @@ def test_all_mistakes_are_told_at_once(lab: Path) -> None:
 
 
 def test_which_files_are_labs(lab: Path) -> None:
-    read(lab, "guests: {}")
-    assert is_lab(lab)
+    for text in ("guests: {a: {}}", "sessions: {}", "defaults: {}"):
+        lab.write_text(text, "utf-8")
+        assert is_lab(lab)
     lab.write_text("version: 1\narch: x86", "utf-8")
     assert not is_lab(lab)
 
@@ -139,4 +157,4 @@ def test_serve_is_told_that_a_lab_is_none_of_its_files(lab: Path) -> None:
 
     with pytest.raises(ConfigError) as refused:
         load(lab)
-    assert str(refused.value) == f"{lab}:2:1: guests: this is a lab, of many guests: it is for `kvmgdb lab`"
+    assert str(refused.value) == f"{lab}:2:1: guests: this is a lab, of many guests; expected a file of one"

@@ -170,7 +170,7 @@ backend: [kvm]
         'lab.yaml:4:33: guest.image[1]: the key "path" is missing',
         'lab.yaml:4:43: guest.image[1].address: expected an address such as 0x7c00, found "7c00"; '
         'did you mean "0x7c00"?',
-        "lab.yaml:4:50: guest.image[2]: expected a mapping, found 5",
+        "lab.yaml:4:50: guest.image[2]: expected a file name or a mapping, found 5",
         'lab.yaml:4:53: guest.image[3]: expected a file name, found ""',
         'lab.yaml:5:11: guest.memory: expected a size such as 16MiB, 4M or 1048576, found "16MB"; '
         'did you mean "16MiB"?',
@@ -193,7 +193,10 @@ backend: [kvm]
     [
         ("arch: x86", 'lab.yaml:1:1: the key "version" is missing'),
         ("version: 2\nfuture: 1", "lab.yaml:1:10: version: this kvmgdb reads version 1, found 2"),
-        ('version: "1"', 'lab.yaml:1:10: version: this kvmgdb reads version 1, found "1"'),
+        (
+            'version: "1"',
+            'lab.yaml:1:10: version: this kvmgdb reads version 1, found "1"; leave out the quotes',
+        ),
         ("version: true", "lab.yaml:1:10: version: this kvmgdb reads version 1, found true"),
         ("version: 1\nguest: 5", "lab.yaml:2:8: guest: expected a mapping, found 5"),
         ("version: 1\nguest:", "lab.yaml:2:7: guest: expected a mapping, found nothing"),

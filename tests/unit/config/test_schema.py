@@ -47,7 +47,7 @@ BAD = [
     "version: 1\ntrace: ''",
 ]
 GOOD_LABS = [
-    "version: 1\nguests: {}",
+    "version: 1\nguests: {a: {}}",
     "version: 1\ntitle: t\ndefaults: {arch: x86}\nguests: {a: {}, b: {policy: minimal, guest: {image: x}}}",
     "version: 1\nguests: {a: {include: []}}\nsessions: {s: {guest: a, gdb: continue}}",
     """version: 1
@@ -58,10 +58,15 @@ sessions:
     task: Find it.
     gdb: [break main, continue]
     timeout: 2.5
-    expect: {output: x, console: [y, z], values: {a: 1, b: "2"}, registers: {pc: '0x10'},
+    expect: {output: x, console: [y, z], errors: e,
+             values: {a: 1, b: "2", c: 1.5, d: true}, registers: {pc: '0x10'},
              memory: {"&a": "de ad"}, exit: 0}""",
 ]
 BAD_LABS = [
+    "version: 1\nguests: {a: {}}\nsessions: {s: {guest: a}}",
+    "version: 1\nguests: {a: {}}\nsessions: {s: {guest: a, gdb: c, python: x}}",
+    "version: 1\nguests: {}",
+    "version: 1\nsessions: {}",
     "guests: {}",
     "version: 1\nguests: [a]",
     "version: 1\nguests: {'a b': {}}",

@@ -96,14 +96,22 @@ many: {<<: [*base, *other]}
         ("# only a comment\n", "f.yaml:1:1: expected keys and values (version: 1, ...), found an empty file"),
         ("hello", 'f.yaml:1:1: expected keys and values (version: 1, ...), found "hello"'),
         ("\n- a", "f.yaml:2:1: expected keys and values (version: 1, ...), found a list"),
-        ("guest:\n\timage: a", "f.yaml:2:1: not valid YAML: a tab; indent with spaces"),
-        ("a: b: c", "f.yaml:1:5: not valid YAML: mapping values are not allowed here"),
+        ("guest:\n\timage: a", "f.yaml:2:1: not valid YAML: a tab; YAML takes spaces only"),
+        ("a: b: c", 'f.yaml:1:5: not valid YAML: a second ": " here; text that holds one needs quotes'),
+        ("a: 1\nb:2\nc: 3", 'f.yaml:2:1: not valid YAML: a line without ": " between a key and its value'),
+        ("a:\n  b: 1\n c: 2", "f.yaml:3:2: not valid YAML: this line's indentation fits none above it"),
+        ("a: {b: 1\nc: 2", 'f.yaml:2:2: not valid YAML: expected "," or "}" for the "{" at 1:4'),
+        ("a: [b\nc", 'f.yaml:2:2: not valid YAML: expected "," or "]" for the "[" at 1:4'),
+        (
+            "<<: {a: 1}\n<<: {b: 1}",
+            "f.yaml:2:1: <<: this key stands here twice (first at 1:1); <<: [*one, *other] takes several",
+        ),
         (
             "a: 'x",
-            "f.yaml:1:6: not valid YAML: found unexpected end of stream (while scanning a quoted scalar)",
+            "f.yaml:1:4: not valid YAML: a quote that is never closed",
         ),
         ("a: *nope", "f.yaml:1:4: not valid YAML: found undefined alias 'nope'"),
-        ("a: 1\nb: \x01", r'f.yaml:2:4: not valid YAML: "\x01"'),
+        ("a: 1\nb: \x01", r'f.yaml:2:4: not valid YAML: the character "\x01"'),
         (
             "a: 1\n---\nb: 2",
             "f.yaml:2:1: not valid YAML: expected a single document in the stream, "

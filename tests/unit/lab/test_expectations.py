@@ -28,7 +28,7 @@ def test_patterns_are_looked_for_in_their_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"), [("", "nothing"), ("the end\n", "nowhere; it ends with: the end")]
+    ("text", "found"), [("", "nothing"), ("the end\n", "nowhere; it ends with:\nthe end")]
 )
 def test_a_pattern_that_is_nowhere(text: str, found: str) -> None:
     [check] = patterns("console", ("x",), text)
@@ -55,6 +55,37 @@ def test_values_registers_and_memory() -> None:
         ("register pc", "0x20", "0x24"),
         ("memory at &n", "dead", "Cannot access memory at address 0x0"),
     ]
+
+
+def test_gdb_s_errors_are_failures_but_for_those_that_are_expected() -> None:
+    answers = {"errors": [{"command": "print 1/0", "error": "Division by zero"}]}
+
+    [check] = failed(Expect(), found=answers)
+    assert (check.what, check.expected, check.found) == (
+        "gdb command print 1/0",
+        "no error",
+        "Division by zero",
+    )
+    assert failed(Expect(errors=("zero$",)), found=answers) == []
+    [check] = failed(Expect(errors=("zero", "one")), found=answers)
+    assert (check.expected, check.found) == ("one", "no such error")
+
+
+def test_numbers_with_a_point_and_text_without_quotes() -> None:
+    expect = Expect(values={"f": 0.1, "s": "ada", "n": 0.5})
+    answers = {
+        "f": {"found": "0.10000000000000001"},
+        "s": {"found": '"ada"'},
+        "n": {"found": "<optimized out>"},
+    }
+
+    assert [check.what for check in failed(expect, found={"values": answers})] == ["value of n"]
+
+
+def test_the_end_of_a_text_begins_with_a_line() -> None:
+    [check] = patterns("output", ("x",), "a" * 300 + "\nthe last\nlines")
+
+    assert check.found == "nowhere; it ends with:\nthe last\nlines"
 
 
 def test_what_gdb_did_not_get_to_is_not_right() -> None:

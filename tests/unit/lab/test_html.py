@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
 import pytest
 
-from kvmgdb.lab.html import page
+from kvmgdb.lab.html import OPEN_SESSIONS, page
 from kvmgdb.lab.results import Outcome
 from tests.support.lab_results import RESULT, session
 from tests.support.tools import need
@@ -29,6 +30,16 @@ def test_every_session_is_there_with_all_that_is_known() -> None:
             assert escape(check.found) in PAGE
     assert "7 more" in PAGE
     assert "tcp://127.0.0.1:5000" in PAGE
+
+
+def test_of_many_sessions_only_those_that_did_not_pass_are_unfolded() -> None:
+    passed, failed = (session(RESULT, outcome).sessions[0] for outcome in (Outcome.PASSED, Outcome.FAILED))
+    few = page(replace(RESULT, sessions=(passed, failed)))
+    many = page(replace(RESULT, sessions=(passed,) * OPEN_SESSIONS + (failed,)))
+
+    assert few.count("<article><details open>") == 2
+    assert many.count("<article><details>") == OPEN_SESSIONS
+    assert many.count("<article><details open>") == 1
 
 
 def test_nothing_that_a_guest_prints_becomes_a_part_of_the_page() -> None:
