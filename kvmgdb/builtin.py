@@ -58,20 +58,40 @@ def _examine_kvm(archs: Sequence[Arch]) -> list[Finding]:
     return examine(archs)
 
 
+def _qemu(setup: GuestSetup) -> Backend:
+    from kvmgdb.backends.qemu.start import start
+
+    return start(setup)
+
+
+def _qemu_can_run(arch: Arch) -> None:
+    from kvmgdb.backends.qemu.start import can_run
+
+    can_run(arch)
+
+
+def _examine_qemu(archs: Sequence[Arch]) -> list[Finding]:
+    from kvmgdb.backends.qemu.start import examine
+
+    return examine(archs)
+
+
 @hookimpl
 def kvmgdb_backends() -> list[BackendInfo]:
-    """The emulator and KVM."""
+    """The emulator, KVM and QEMU."""
     return [
         BackendInfo(
             "emulator", "in-process, any host, any architecture with a port", _emulator, _emulator_can_run
         ),
         BackendInfo("kvm", "the host's own processor through /dev/kvm", _kvm, _kvm_can_run, _examine_kvm),
+        BackendInfo("qemu", "a whole machine of QEMU's, as a child", _qemu, _qemu_can_run, _examine_qemu),
     ]
 
 
 @hookimpl
 def kvmgdb_monitor_commands() -> list[MonitorCommand]:
-    """``monitor help`` and its like."""
+    """``monitor help`` and its like, and QEMU's own."""
+    from kvmgdb.backends.qemu.monitor import COMMAND
     from kvmgdb.handlers.monitor import COMMANDS
 
-    return list(COMMANDS)
+    return [*COMMANDS, COMMAND]

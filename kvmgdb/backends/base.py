@@ -39,8 +39,6 @@ class Backend(Protocol):
 
     name: str
     """``emulator``, ``kvm``, …"""
-    regions: tuple[Region, ...]
-    """Guest-physical memory backed by bytes."""
     breakpoint_kinds: frozenset[BreakpointKind]
     """What :meth:`insert` can take."""
     may_wait: bool
@@ -50,12 +48,26 @@ class Backend(Protocol):
     on_delivered: OnDelivered
 
     @property
+    def regions(self) -> tuple[Region, ...]:
+        """Guest-physical memory backed by bytes."""
+        ...
+
+    @property
     def sees_written_traps(self) -> bool:
         """Whether it is told of the trap instructions that a debugger writes into memory itself."""
         ...
 
+    @property
+    def sees_debug_events(self) -> bool:
+        """Whether it asks :attr:`hand_back` of the debug events that nobody here has brought about."""
+        ...
+
     def read_registers(self, names: Sequence[str]) -> list[int]:
-        """Values of registers by name, in the order asked."""
+        """Values of registers by name, in the order asked.
+
+        Raises:
+            RegisterAbsent: it does not have one of them.
+        """
         ...
 
     def write_register(self, name: str, value: int) -> None:

@@ -32,7 +32,9 @@ def serve(
     ] = None,
     backend: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What runs the guest: emulator or kvm.", autocompletion=backends),
+        typer.Option(
+            metavar="NAME", help="What runs the guest: emulator, kvm or qemu.", autocompletion=backends
+        ),
     ] = None,
     image: Annotated[
         list[str] | None,

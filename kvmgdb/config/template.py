@@ -18,7 +18,7 @@ version: {version}
 {arch}
 
 # What runs the guest: emulator, kvm or qemu; or a mapping with that backend's own options:
-# {{kind: kvm, device: /dev/kvm, irqchip: false}}.
+# {{kind: kvm, device: /dev/kvm, irqchip: false}}, {{kind: qemu, machine: pc, arguments: [-vga, std]}}.
 backend: {backend}
 
 guest:

@@ -1,20 +1,18 @@
 """``python -m kvmgdb.lab.leash PROGRAM ...``: a process that ends when the lab does.
 
-A lab that is killed cannot end what it has started.  So each of its processes asks the kernel to be killed
-with the thread that started it (prctl(2), PR_SET_PDEATHSIG), which also holds across execve(2).  Guests and
-their memory, being part of their process, go with it.
+A lab that is killed cannot end what it has started, so each of its processes is a child that does not
+outlive its parent (:mod:`kvmgdb.children`).  Guests, with their memory or their QEMU, go with their process.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import runpy
-import signal
 import sys
 from collections.abc import Sequence
 
-_PR_SET_PDEATHSIG = 1
+from kvmgdb.children import end_with_parent
+
 KVMGDB = "kvmgdb"
 """As a program: this one, without a second start of Python."""
 
@@ -26,10 +24,7 @@ def leashed(words: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Become the program."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it has ended in between
-        sys.exit(1)
+    end_with_parent(os.getppid())
     words = sys.argv[1:]
     if words[0] != KVMGDB:
         os.execvp(words[0], words)  # noqa: S606 - no shell, and the lab's own words
