@@ -118,7 +118,7 @@ class QemuBackend:
     def _load(self) -> None:
         """The images in memory that is otherwise empty, and the processor at their entry."""
         memory = self._view.memory
-        memory.load(0, bytes(self._command.memory))
+        memory.clear()  # of what QEMU has put there for a firmware of its own
         if self._command.firmware is not None and self._port.firmware_at is not None:
             memory.know(self._port.firmware_at, self._command.firmware)
         start = StartState(self._images.entry, self._arch.id.variant)
@@ -128,9 +128,17 @@ class QemuBackend:
         self._points.want_own(self._watches.own(devices=self._devices))
 
     def reset(self) -> None:
-        """Put the guest back to its start: a new QEMU, since nobody knows all of the old one's state."""
+        """Put the guest back to its start: a new QEMU, since nobody knows all of the old one's state.
+
+        Raises:
+            RspError: QEMU does not start again.
+        """
         self._child.close()
-        self._start()
+        try:
+            self._start()
+        except BackendError as problem:
+            self._over = Stop(StopKind.SHUTDOWN, 0, Signal.ABRT, str(problem))
+            raise RspError(str(problem)) from problem
 
     def close(self) -> None:
         """Give everything back."""

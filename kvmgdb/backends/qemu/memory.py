@@ -101,9 +101,9 @@ class GuestMemory:
         if not self._remote.write_memory(address, data):
             raise MemoryFault(f"QEMU does not write physical address {address:#x}")
 
-    def load(self, address: int, data: bytes) -> None:
-        """Write RAM before the guest has run, when QEMU has translated nothing of it."""
-        self._ram[address : address + len(data)] = data
+    def clear(self) -> None:
+        """Fill RAM with zeros, for QEMU too, before the guest has run and anything of it is translated."""
+        self._ram.madvise(mmap.MADV_REMOVE)
 
     def _check(self, address: int, length: int) -> None:
         if address + length <= self._size or self._holds(address, length):

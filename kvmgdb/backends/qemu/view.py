@@ -77,6 +77,8 @@ class View:
                 self._printed = self._port.parse_printed(self._qmp.human("info registers"))
             except QemuGone:
                 return 0
+        if name not in self._printed:
+            raise RegisterAbsent(f"this QEMU does not print the register {name}")
         return self._printed[name]
 
     def _fetch(self, name: str, place: str) -> int:

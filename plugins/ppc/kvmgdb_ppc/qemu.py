@@ -135,7 +135,8 @@ class PpcQemu:
                 name, signal = "program (trap)", Signal.TRAP
         pc = read("srr0")
         reason = f"{name} at {pc:#x}: the guest has no handler (there is no code at its vector {address:#x})"
-        return Unhandled(reason, signal, {"msr": read("srr1") & qemu_access.MSR_OF_SRR1, "pc": pc})
+        of_msr = 0xFFFF_FFFF if self._variant in BOOKE else qemu_access.MSR_OF_SRR1
+        return Unhandled(reason, signal, {"msr": read("srr1") & of_msr, "pc": pc})
 
 
 def _booke_cause(esr: int) -> tuple[str, Signal]:

@@ -14,7 +14,7 @@ from kvmgdb.arch.qemu import Access, ReadRegister
 
 MSR_IR, MSR_DR = 1 << 5, 1 << 4
 MSR_OF_SRR1 = 0x87C0_FFFF
-"""The bits of SRR1 that are of the MSR (Power ISA book III, "Interrupt Processing")."""
+"""The bits of a classic core's SRR1 that are of the MSR (Power ISA book III, "Interrupt Processing")."""
 
 _X_FORM = 31
 _WORD = 0xFFFF_FFFF
