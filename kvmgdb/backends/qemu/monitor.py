@@ -10,8 +10,10 @@ from kvmgdb.arch.monitor import MonitorCommand, MonitorTarget
 from kvmgdb.errors import BackendError, RspError
 
 LET_THROUGH = frozenset(
-    "help info p print x xp sum gva2gpa i o nmi sendkey mouse_move mouse_button system_powerdown savevm loadvm "
-    "delvm".split()
+    (
+        *("help", "info", "p", "print", "x", "xp", "sum", "gva2gpa", "i", "o", "nmi", "sendkey"),
+        *("mouse_move", "mouse_button", "system_powerdown", "savevm", "loadvm", "delvm"),
+    )
 )
 """What looks at the guest, stirs a device of its, or keeps its state in its own disks."""
 
