@@ -56,7 +56,7 @@ def test_a_condition_that_is_false_is_no_stop(gdb: Gdb, guest: SampleGuest) -> N
         "set breakpoint always-inserted on", f"break {guest.line('count')} if counter == 300", "continue"
     )
     assert gdb.number("counter") == 300
-    assert "1 hits, 300 times its condition was false" in gdb.run("monitor breakpoints")
+    assert "1 hit, 300 times its condition was false" in gdb.run("monitor breakpoints")
 
 
 def test_dprintf_in_the_stub(gdb: Gdb, guest: SampleGuest) -> None:
