@@ -19,7 +19,7 @@ from kvmgdb.guest import Guest
 from kvmgdb.loader import Image, LoadedImages, combine, read_image, variant_of
 from kvmgdb.outcomes import State
 from kvmgdb.plugins import Plugins
-from kvmgdb.policy import SoftwareBreakpoints
+from kvmgdb.policy import Policy, SoftwareBreakpoints, UnclaimedExits
 from kvmgdb.server import Server
 from kvmgdb.session import Session
 from kvmgdb.signals import Terminable
@@ -31,8 +31,12 @@ DEFAULT_ARCH = "x86"
 log = logging.getLogger(__name__)
 
 UNSEEN_TRAPS = (
-    "policy %s: gdb will write its breakpoints into memory, and this host's KVM does not report their %s: "
+    "policy %s: gdb will write its breakpoints into memory, and %s does not report their %s: "
     "gdb will not stop there; take the preset transparent"
+)
+UNSEEN_EVENTS = (
+    "policy %s: the guest's own traps and debug events are to stop in gdb, and %s does not report them: the "
+    "guest's handlers get them"
 )
 
 
@@ -77,8 +81,7 @@ def serve(
     console = Console(lambda data: os.write(sys.stderr.fileno(), data))
     backend = start_backend(config, plugins, arch, images, console)
     log.info("%s on the backend %s", arch.id, backend.name)
-    if config.policy.software_breakpoints is SoftwareBreakpoints.GDB and not backend.sees_written_traps:
-        log.warning(UNSEEN_TRAPS, config.policy.preset, arch.breakpoints.traps[0].name)
+    _warn(config.policy, arch, backend)
     with ExitStack() as cleanup:
         cleanup.callback(backend.close)
         session = Session(
@@ -110,6 +113,15 @@ def serve(
         _get_ready()
         Server(session, debugger, once=config.once, run=config.run).serve()
         return debugger.wait()
+
+
+def _warn(policy: Policy, arch: Arch, backend: Backend) -> None:
+    """Say what of a policy the backend cannot hold."""
+    name = {"kvm": "this host's KVM", "qemu": "QEMU"}.get(backend.name, backend.name)
+    if policy.software_breakpoints is SoftwareBreakpoints.GDB and not backend.sees_written_traps:
+        log.warning(UNSEEN_TRAPS, policy.preset, name, arch.breakpoints.traps[0].name)
+    if policy.unclaimed_exits is UnclaimedExits.GDB and not backend.sees_debug_events:
+        log.warning(UNSEEN_EVENTS, policy.preset, name)
 
 
 def _get_ready() -> None:

@@ -65,9 +65,33 @@ def _examine_kvm(archs: Sequence[Arch]) -> list[Finding]:
     return examine(archs)
 
 
+def _qemu(setup: GuestSetup) -> Backend:
+    from kvmgdb.backends.qemu.start import start
+
+    return start(setup)
+
+
+def _qemu_can_run(arch: Arch) -> None:
+    from kvmgdb.backends.qemu.start import can_run
+
+    can_run(arch)
+
+
+def _qemu_supports(arch: Arch) -> None:
+    from kvmgdb.backends.qemu.start import port_for
+
+    port_for(arch)
+
+
+def _examine_qemu(archs: Sequence[Arch]) -> list[Finding]:
+    from kvmgdb.backends.qemu.start import examine
+
+    return examine(archs)
+
+
 @hookimpl
 def kvmgdb_backends() -> list[BackendInfo]:
-    """The emulator and KVM."""
+    """The emulator, KVM and QEMU."""
     return [
         BackendInfo(
             "emulator",
@@ -89,12 +113,28 @@ def kvmgdb_backends() -> list[BackendInfo]:
             ),
             supports=_kvm_supports,
         ),
+        BackendInfo(
+            "qemu",
+            "a whole machine of QEMU's, as a child",
+            _qemu,
+            _qemu_can_run,
+            _examine_qemu,
+            options=(
+                BackendOption("program", Path, "Another QEMU."),
+                BackendOption("machine", str, "Another machine of that QEMU."),
+                BackendOption("cpu", str, "Another processor, or features of it."),
+                BackendOption("arguments", list, "More for QEMU's command line."),
+                BackendOption("start", str, "machine: begin at the processor's reset, with QEMU's firmware."),
+            ),
+            supports=_qemu_supports,
+        ),
     ]
 
 
 @hookimpl
 def kvmgdb_monitor_commands() -> list[MonitorCommand]:
-    """``monitor help`` and its like."""
+    """``monitor help`` and its like, and QEMU's own."""
+    from kvmgdb.backends.qemu.monitor import COMMAND
     from kvmgdb.handlers.monitor import COMMANDS
 
-    return list(COMMANDS)
+    return [*COMMANDS, COMMAND]

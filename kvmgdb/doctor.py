@@ -21,7 +21,6 @@ from kvmgdb.plugins import Plugins
 from kvmgdb.rsp import framing
 from kvmgdb.version import __version__
 
-QEMUS = ("qemu-system-x86_64", "qemu-system-ppc", "qemu-system-ppc64")
 CHOICE = "your choice"
 TIMEOUT = 20
 """Seconds a program may take to say its version."""
@@ -63,7 +62,7 @@ def examine(
     archs = [plugins.arch(info, None) for info in plugins.archs]
     looks: dict[str, Callable[[], Iterable[Finding]]] = {"host": _host, "plugins": partial(_plugins, plugins)}
     looks |= {f"backend {info.name}": partial(info.examine, archs) for info in infos.values()}
-    looks |= {"gdb": _gdbs, "QEMU": partial(_programs, QEMUS), "limits": _limits}
+    looks |= {"gdb": _gdbs, "limits": _limits}
     if backend is not None or chosen is not None:
         wanted = [wanted_backend] if wanted_backend is not None else list(infos.values())
         looks[CHOICE] = partial(_choice, wanted, [chosen] if chosen is not None else archs)

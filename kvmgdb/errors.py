@@ -50,6 +50,10 @@ class RspError(Exception):
         self.number = number
 
 
+class RegisterAbsent(RspError):  # noqa: N818 - it is no fault of anybody's
+    """A register of the register file that this backend cannot read."""
+
+
 class MemoryFault(RspError):  # noqa: N818 - a fault is what the field calls it
     """An address the guest's memory does not have (or its page tables do not map)."""
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # serving a guest needs neither, and both take a while to imp
     from kvmgdb.arch.exits import ExitDecoder
     from kvmgdb.arch.kvm import KvmPort
     from kvmgdb.arch.layout import DebugLayout
+    from kvmgdb.arch.qemu import QemuPort
 
 PROJECT = "kvmgdb"
 
@@ -71,6 +72,11 @@ def kvmgdb_emulator_port(arch: ArchId) -> EmulatorPort | None:
 @hookspec(firstresult=True)
 def kvmgdb_kvm_port(arch: ArchId) -> KvmPort | None:
     """Make a port for one guest on KVM; None where no KVM host runs ``arch``."""
+
+
+@hookspec(firstresult=True)
+def kvmgdb_qemu_port(arch: ArchId) -> QemuPort | None:
+    """Make a port for one guest on QEMU; None where no QEMU runs ``arch``."""
 
 
 @hookspec(firstresult=True)

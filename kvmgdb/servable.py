@@ -16,7 +16,13 @@ from kvmgdb.config.text import did_you_mean, shown
 from kvmgdb.errors import BackendError, ImageError, KvmgdbError, UsageError
 from kvmgdb.plugins import Plugins
 
-_EXPECTED = {bool: "true or false", int: "a number", str: "text", Path: "a path"}
+_EXPECTED = {
+    bool: "true or false",
+    int: "a number",
+    str: "text",
+    Path: "a path",
+    list: "a list of words, or a line",
+}
 
 
 def unfit(loaded: Loaded, plugins: Plugins) -> list[str]:
@@ -57,6 +63,8 @@ def _unknown(info: BackendInfo, name: str) -> str:
 def _wrong_type(option: BackendOption, value: object) -> str:
     as_written = str if option.type is Path else option.type
     if type(value) is as_written and value != "":
+        return ""
+    if option.type is list and type(value) is str:
         return ""
     return f"expected {_EXPECTED[option.type]}, found {shown(value)}"
 

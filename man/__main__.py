@@ -117,7 +117,9 @@ def _monitor_commands() -> Iterator[Entry]:
     for command in builtin.kvmgdb_monitor_commands():
         usage = command.usage.strip("[]").replace("...", " ...")
         words = f" Op {'Cm' if '|' in usage else 'Ar'} {usage.replace('|', ' | ')}" if usage else ""
-        yield Entry(command.name, f"Ic {command.name}{words}", f"{command.summary.capitalize()}.")
+        yield Entry(
+            command.name, f"Ic {command.name}{words}", f"{command.summary[0].upper()}{command.summary[1:]}."
+        )
 
 
 def _keys() -> Iterator[Entry]:

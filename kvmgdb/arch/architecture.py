@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # serving a guest needs neither, and both take a while to imp
     from kvmgdb.arch.exits import ExitDecoder
     from kvmgdb.arch.kvm import KvmPort
     from kvmgdb.arch.layout import DebugLayout
+    from kvmgdb.arch.qemu import QemuPort
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,12 @@ class Arch:
     def kvm(self) -> KvmPort | None:
         """Its port to KVM, for one guest; None where KVM runs it on no host."""
         answer: KvmPort | None = self._ask("kvmgdb_kvm_port")
+        return answer
+
+    @cached_property
+    def qemu(self) -> QemuPort | None:
+        """Its port to QEMU, for one guest; None where there is none."""
+        answer: QemuPort | None = self._ask("kvmgdb_qemu_port")
         return answer
 
     @cached_property

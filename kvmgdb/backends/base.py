@@ -40,8 +40,6 @@ class Backend(Protocol):
 
     name: str
     """``emulator``, ``kvm``, …"""
-    regions: tuple[Region, ...]
-    """Guest-physical memory backed by bytes."""
     breakpoint_kinds: frozenset[BreakpointKind]
     """What :meth:`insert` can take."""
     may_wait: bool
@@ -51,12 +49,26 @@ class Backend(Protocol):
     on_delivered: OnDelivered
 
     @property
+    def regions(self) -> tuple[Region, ...]:
+        """Guest-physical memory backed by bytes."""
+        ...
+
+    @property
     def sees_written_traps(self) -> bool:
         """Whether it is told of the trap instructions that a debugger writes into memory itself."""
         ...
 
+    @property
+    def sees_debug_events(self) -> bool:
+        """Whether it asks :attr:`hand_back` of the debug events that nobody here has brought about."""
+        ...
+
     def read_registers(self, names: Sequence[str]) -> list[int]:
-        """Values of registers by name, in the order asked."""
+        """Values of registers by name, in the order asked.
+
+        Raises:
+            RegisterAbsent: it does not have one of them.
+        """
         ...
 
     def write_register(self, name: str, value: int) -> None:
@@ -159,8 +171,8 @@ class BackendOption:
     """One key of a configuration's ``backend`` mapping besides ``kind``."""
 
     name: str
-    type: type[bool] | type[int] | type[str] | type[Path]
-    """What its value is; a path is given to the backend as text."""
+    type: type[bool] | type[int] | type[str] | type[Path] | type[list[str]]
+    """What its value is; a path is given to the backend as text, and words may be a line of text, too."""
     summary: str
 
 

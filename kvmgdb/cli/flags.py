@@ -17,7 +17,7 @@ Arch = Annotated[
 ]
 Backend = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="What runs the guest: emulator or kvm.", autocompletion=backends),
+    typer.Option(metavar="NAME", help="What runs the guest: emulator, kvm or qemu.", autocompletion=backends),
 ]
 Image = Annotated[
     list[str] | None,

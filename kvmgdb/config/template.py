@@ -17,8 +17,8 @@ version: {version}
 # The architecture: NAME or NAME:VARIANT; "kvmgdb plugins" lists them.
 {arch}
 
-# What runs the guest: emulator or kvm; or a mapping with that backend's own options:
-# {{kind: kvm, device: /dev/kvm, irqchip: false}}.
+# What runs the guest: emulator, kvm or qemu; or a mapping with that backend's own options:
+# {{kind: kvm, device: /dev/kvm, irqchip: false}}, {{kind: qemu, machine: pc, arguments: [-vga, std]}}.
 backend: {backend}
 
 guest:

@@ -116,7 +116,7 @@ def parse_backend(value: object) -> str:
     """Read the name of a backend; whether there is one is asked later."""
     if isinstance(value, str) and re.fullmatch(BACKEND_PATTERN, value):
         return value
-    raise ValueError(f"expected a backend such as emulator or kvm, found {shown(value)}")
+    raise ValueError(f"expected a backend such as emulator, kvm or qemu, found {shown(value)}")
 
 
 def parse_path(value: object) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from kvmgdb.arch.monitor import MonitorCommand
 from kvmgdb.breakpoints import Breakpoint
-from kvmgdb.errors import RspError
+from kvmgdb.errors import RegisterAbsent, RspError
 from kvmgdb.outcomes import Reply, Trigger
 from kvmgdb.rsp import packets, replies
 from kvmgdb.session import Session
@@ -65,12 +65,16 @@ def _registers(session: Session, rest: str) -> str:
     unknown = [name for name in names if name not in registers.by_name]
     if unknown:
         raise RspError(f"no register {', '.join(unknown)}")
-    values = session.guest.backend.read_registers(names)
     width = max(len(name) for name in names)
-    return "\n".join(
-        f"{name:<{width}}  {value:#0{registers.by_name[name].bits // 4 + 2}x}"
-        for name, value in zip(names, values, strict=True)
-    )
+    return "\n".join(f"{name:<{width}}  {_value(session, name)}" for name in names)
+
+
+def _value(session: Session, name: str) -> str:
+    try:
+        [value] = session.guest.backend.read_registers([name])
+    except RegisterAbsent as problem:
+        return f"unavailable: {problem.text}"
+    return f"{value:#0{session.guest.arch.registers.by_name[name].bits // 4 + 2}x}"
 
 
 def _exits(session: Session, rest: str) -> str:

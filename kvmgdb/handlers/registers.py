@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kvmgdb.arch.registers import Register
-from kvmgdb.errors import RspError
+from kvmgdb.errors import RegisterAbsent, RspError
 from kvmgdb.outcomes import Reply
 from kvmgdb.rsp import packets, replies
 from kvmgdb.session import Session
@@ -28,8 +28,12 @@ def _register(session: Session, number: int) -> Register:
 
 
 def read_one(session: Session, packet: packets.ReadRegister) -> Reply:
-    """``p``."""
-    return Reply(session.guest.read_register(_register(session, packet.number)).hex().encode("ascii"))
+    """``p``; one that the backend does not have is unavailable (GDB manual, "Packets": ``g``)."""
+    register = _register(session, packet.number)
+    try:
+        return Reply(session.guest.read_register(register).hex().encode("ascii"))
+    except RegisterAbsent:
+        return Reply(b"xx" * register.size)
 
 
 def write_one(session: Session, packet: packets.WriteRegister) -> Reply:

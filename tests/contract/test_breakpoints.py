@@ -7,7 +7,7 @@ import pytest
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import StopKind
 from kvmgdb.errors import RspError
-from tests.support.machines import MEMORY, Machine
+from tests.support.machines import Machine
 
 CODE_KINDS = (BreakpointKind.SOFTWARE, BreakpointKind.HARDWARE)
 
@@ -108,7 +108,7 @@ def test_reading_code_never_shows_them(fresh: Machine) -> None:
 
 
 def test_a_software_one_where_there_is_no_memory_is_refused(fresh: Machine) -> None:
-    for address in (0xD000_0000, MEMORY):
+    for address in (0xD000_0000, fresh.memory):
         with pytest.raises(RspError, match=f"{address:#x}"):
             fresh.backend.insert(BreakpointKind.SOFTWARE, address, 1)
 

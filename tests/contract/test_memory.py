@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kvmgdb.errors import MemoryFault
-from tests.support.machines import MEMORY, Machine
+from tests.support.machines import Machine
 
 HOLE = 0xD000_0000
 """Where no sample machine has memory."""
@@ -31,16 +31,16 @@ def test_the_image_is_where_its_headers_say(fresh: Machine) -> None:
 
 
 def test_the_last_byte_and_the_one_behind_it(fresh: Machine) -> None:
-    fresh.backend.write_physical(MEMORY - 1, b"!")
-    assert fresh.backend.read_physical(MEMORY - 1, 1) == b"!"
+    fresh.backend.write_physical(fresh.memory - 1, b"!")
+    assert fresh.backend.read_physical(fresh.memory - 1, 1) == b"!"
     with pytest.raises(MemoryFault):
-        fresh.backend.read_physical(MEMORY, 1)
+        fresh.backend.read_physical(fresh.memory, 1)
 
 
 def test_a_write_over_the_end_writes_nothing(fresh: Machine) -> None:
     with pytest.raises(MemoryFault):
-        fresh.backend.write_physical(MEMORY - 2, b"abcd")
-    assert fresh.backend.read_physical(MEMORY - 2, 2) == b"\0\0"
+        fresh.backend.write_physical(fresh.memory - 2, b"abcd")
+    assert fresh.backend.read_physical(fresh.memory - 2, 2) == b"\0\0"
 
 
 def test_memory_that_is_not_there(fresh: Machine) -> None:

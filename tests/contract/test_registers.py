@@ -28,23 +28,32 @@ READ_ONLY = {
 }
 """What may refuse to be written."""
 
+PRINTED = {
+    ("qemu", "x86"): {
+        *("gdtr_base", "gdtr_limit", "idtr_base", "idtr_limit", "ldtr", "ldtr_base", "tr", "tr_base"),
+        *("dr0", "dr1", "dr2", "dr3", "dr6", "dr7"),
+    }
+}
+"""What a backend can only read."""
+
 PARTLY_FIXED = {
     *("eflags", "cs", "ss", "ds", "es", "fs", "gs", "mxcsr", "msr", "fpscr"),
     *("zero", "fflags", "frm", "fcsr"),
+    "xer",
     *("fctrl", "fstat", "ftag", "fiseg", "fioff", "foseg", "fooff", "fop"),
 }
 """Registers with bits the processor keeps as it likes, or values it does not take."""
 
 
 def test_every_register_can_be_read(fresh: Machine) -> None:
-    names = [register.name for register in fresh.arch.registers]
-    for register, value in zip(fresh.arch.registers, fresh.backend.read_registers(names), strict=True):
-        assert 0 <= value < 1 << max(register.bits, 64), register.name
+    names = fresh.readable
+    for name, value in zip(names, fresh.backend.read_registers(names), strict=True):
+        assert 0 <= value < 1 << max(fresh.arch.registers.by_name[name].bits, 64), name
 
 
 def test_one_by_one_and_all_together_are_the_same(fresh: Machine) -> None:
     fresh.run_to(fresh.guest.symbol("mix"))
-    names = [register.name for register in fresh.arch.registers]
+    names = fresh.readable
     together = dict(zip(names, fresh.backend.read_registers(names), strict=True))
     moving = {"dec", "tbl", "tbu"}  # the time base and its like
     assert {n: fresh.register(n) for n in names if n not in moving} == {
@@ -55,16 +64,17 @@ def test_one_by_one_and_all_together_are_the_same(fresh: Machine) -> None:
 def test_what_was_read_can_be_given_back(fresh: Machine) -> None:
     fresh.run_to(fresh.guest.symbol("mix"))
     refused = set()
-    for register in fresh.arch.registers:
-        value = fresh.register(register.name)
+    for name in fresh.readable:
+        value = fresh.register(name)
         try:
-            fresh.backend.write_register(register.name, value)
+            fresh.backend.write_register(name, value)
         except RspError:
-            refused.add(register.name)
+            refused.add(name)
             continue
-        if register.name != "dec":
-            assert fresh.register(register.name) == value, register.name
-    assert refused <= READ_ONLY[fresh.guest.arch]
+        if name != "dec":
+            assert fresh.register(name) == value, name
+    printed = PRINTED.get((fresh.backend.name, fresh.arch.info.name), set())
+    assert refused <= READ_ONLY[fresh.guest.arch] | printed
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,7 +11,7 @@ MOVING = {"dec", "tbl", "tbu"}
 
 
 def _everything(machine: Machine) -> dict[str, int]:
-    names = [register.name for register in machine.arch.registers if register.name not in MOVING]
+    names = [name for name in machine.readable if name not in MOVING]
     return dict(zip(names, machine.backend.read_registers(names), strict=True))
 
 

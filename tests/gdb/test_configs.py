@@ -25,6 +25,8 @@ SAMPLES = {
     "x86-sample": "x86:64",
     "x86-kvm": "x86:16",
     "ppc-sample": "ppc:440",
+    "x86-qemu": "x86:64",
+    "ppc-qemu": "ppc:e500v2",
     "policy-transparent": "x86:64",
     "policy-gdb-owned": "x86:64",
     "policy-minimal": "x86:64",
@@ -56,6 +58,8 @@ def test_each_example_is_tried_here() -> None:
 def test_the_sample_guest_stops_at_a_breakpoint_and_ends(name: str) -> None:
     if name == "x86-kvm" and kvm_host.unavailable():
         pytest.skip(kvm_host.unavailable())
+    if name.endswith("-qemu"):
+        need(f"configs/{name}.yaml", "qemu-system-ppc" if name.startswith("ppc") else "qemu-system-x86_64")
     with (
         serving("--config", _config(name)) as server,
         gdb_support.attached(server.target, sample(SAMPLES[name])) as gdb,

@@ -18,15 +18,20 @@ from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import Stop
 from kvmgdb.backends.base import Backend, GuestSetup
 from kvmgdb.backends.memory import pieces
+from kvmgdb.errors import RegisterAbsent
 from kvmgdb.loader import LoadedImages, combine, read_image
 from kvmgdb.plugins import ENTRY_POINT_GROUP, Plugins, load_plugins
 from kvmgdb_x86 import kvm_probe
 from tests.support import kvm_host
 from tests.support.guests import EVERY, RISCV, X86, SampleGuest, sample
 from tests.support.patience import PATIENCE
+from tests.support.tools import need
 
-BACKENDS = {"emulator": (*EVERY, *RISCV), "kvm": X86}
+BACKENDS = {"emulator": (*EVERY, *RISCV), "kvm": X86, "qemu": EVERY}
 """Every backend that must keep the contract, with the variants it runs on an x86 host."""
+
+ABSENT = {("qemu", name) for name in ("star", "lstar", "sfmask", "pat")}
+"""Registers that a backend does not have."""
 
 MEMORY = 16 << 20
 """Bytes of RAM."""
@@ -43,6 +48,8 @@ class Machine:
     guest: SampleGuest
     backend: Backend
     printed: bytearray = field(default_factory=bytearray)
+    memory: int = MEMORY
+    """Bytes of RAM: some boards of QEMU's have it in large pieces."""
 
     def run(self) -> Stop:
         """Resume, as a debugger's ``continue`` does, until it stops."""
@@ -75,6 +82,19 @@ class Machine:
         """All that travel in a ``g`` packet."""
         names = [register.name for register in self.arch.registers.bulk]
         return dict(zip(names, self.backend.read_registers(names), strict=True))
+
+    @property
+    def readable(self) -> list[str]:
+        """The registers the backend knows: all, but for those that say of themselves that they are absent."""
+        return [register.name for register in self.arch.registers if self._is_there(register.name)]
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            self.backend.read_registers([name])
+        except RegisterAbsent:
+            assert (self.backend.name, name) in ABSENT
+            return False
+        return True
 
     @property
     def pc_register(self) -> str:
@@ -113,10 +133,13 @@ def machine(arch: str, backend: str) -> Iterator[Machine]:
         if kvm_host.unavailable():
             pytest.skip(kvm_host.unavailable())
         images = _without_sse(guest, images)
+    if backend == "qemu":
+        need("the QEMU backend", resolved.qemu.board.program if resolved.qemu else "")
     setup = GuestSetup(resolved, images, MEMORY, printed.append, {})
     created = plugins().backends[backend].create(setup)
     try:
-        yield Machine(resolved, guest, created, printed)
+        ram = next(region for region in created.regions if region.name == "ram")
+        yield Machine(resolved, guest, created, printed, ram.size)
     finally:
         created.close()
 

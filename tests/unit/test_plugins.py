@@ -351,6 +351,7 @@ ARCH_HOOKS: dict[str, Callable[[Arch], object]] = {
     "kvmgdb_exit_decoder": lambda arch: arch.decoder,
     "kvmgdb_emulator_port": lambda arch: arch.emulator,
     "kvmgdb_kvm_port": lambda arch: arch.kvm,
+    "kvmgdb_qemu_port": lambda arch: arch.qemu,
     "kvmgdb_sample_guest": lambda arch: arch.sample_guest,
 }
 COLLECTED_HOOKS: dict[str, Callable[[Plugins], object]] = {

@@ -19,7 +19,7 @@ from kvmgdb_riscv.variants import SAMPLES, XLEN
 VARIANTS = tuple(XLEN)
 HOOKS = sorted(name for name in dir(plugin) if name.startswith("kvmgdb_"))
 ABOUT_AN_ARCH = [name for name in HOOKS if name not in ("kvmgdb_archs", "kvmgdb_monitor_commands")]
-OTHERS = ("kvmgdb_backends", "kvmgdb_kvm_port")
+OTHERS = ("kvmgdb_backends", "kvmgdb_kvm_port", "kvmgdb_qemu_port")
 """What it does not implement: no backend of its own, and no KVM host to try a port on."""
 
 

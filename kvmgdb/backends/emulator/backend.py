@@ -48,6 +48,7 @@ class EmulatorBackend(GuestState):
     breakpoint_kinds = frozenset(BreakpointKind)
     may_wait = False
     sees_written_traps = True
+    sees_debug_events = True
 
     def __init__(
         self,

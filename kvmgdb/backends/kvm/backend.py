@@ -16,11 +16,11 @@ from kvmgdb.arch.kvm import HostDebug, KvmPort
 from kvmgdb.arch.machine import Extent, Region, StartState
 from kvmgdb.arch.stops import GuestException, Stop, StopKind
 from kvmgdb.backends.base import HandBack, HitTest, OnDelivered
+from kvmgdb.backends.hit_tests import HitTests
 from kvmgdb.backends.kvm.comparing import Comparing
 from kvmgdb.backends.kvm.device import Device, Machine
 from kvmgdb.backends.kvm.exits import Exits, breakpoint_stop
 from kvmgdb.backends.kvm.hardware import Hardware
-from kvmgdb.backends.kvm.hit_tests import HitTests
 from kvmgdb.backends.kvm.patches import Patches
 from kvmgdb.backends.kvm.processor import Processor
 from kvmgdb.backends.kvm.running import Runner
@@ -40,6 +40,7 @@ class KvmBackend:
     name = "kvm"
     breakpoint_kinds = frozenset(BreakpointKind)
     may_wait = True  # for an interrupt, or in an exception's handler that a step runs whole
+    sees_debug_events = True
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # serving a guest needs neither, and both take a while to imp
     from kvmgdb.arch.exits import ExitDecoder
     from kvmgdb.arch.kvm import KvmPort
     from kvmgdb.arch.layout import DebugLayout
+    from kvmgdb.arch.qemu import QemuPort
 
 NAME = "ppc"
 
@@ -123,6 +124,16 @@ def kvmgdb_kvm_port(arch: ArchId) -> KvmPort | None:
     if arch.variant in book3s64.VARIANTS:
         return Book3s64Kvm(arch.variant)
     return PpcKvm(arch.variant) if arch.variant in SPRS else None
+
+
+@hookimpl
+def kvmgdb_qemu_port(arch: ArchId) -> QemuPort | None:
+    """The 32-bit cores that a board of QEMU's has."""
+    if arch.name != NAME:
+        return None
+    from kvmgdb_ppc.qemu import BOARDS, PpcQemu
+
+    return PpcQemu(arch.variant) if arch.variant in BOARDS else None
 
 
 @hookimpl

@@ -27,7 +27,8 @@ DESCRIPTORS = {
 
 GDT_LIMIT = 0x1F
 
-_PRESENT_WRITABLE = 0x3
+_PRESENT_WRITABLE = 0x63
+"""Accessed and dirty, too: on QEMU the tables are in ROM, where the processor cannot note it."""
 _LARGE = 0x80
 
 CR0_PE, CR0_MP, CR0_ET, CR0_NE, CR0_PG = 1 << 0, 1 << 1, 1 << 4, 1 << 5, 1 << 31

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # serving a guest needs neither, and both take a while to imp
     from kvmgdb.arch.exits import ExitDecoder
     from kvmgdb.arch.kvm import KvmPort
     from kvmgdb.arch.layout import DebugLayout
+    from kvmgdb.arch.qemu import QemuPort
 
 NAME = "x86"
 
@@ -101,6 +102,16 @@ def kvmgdb_kvm_port(arch: ArchId) -> KvmPort | None:
     from kvmgdb_x86.kvm import X86Kvm
 
     return X86Kvm()
+
+
+@hookimpl
+def kvmgdb_qemu_port(arch: ArchId) -> QemuPort | None:
+    """QEMU runs every variant."""
+    if arch.name != NAME:
+        return None
+    from kvmgdb_x86.qemu import X86Qemu
+
+    return X86Qemu(arch.variant)
 
 
 @hookimpl

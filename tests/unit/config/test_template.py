@@ -40,5 +40,5 @@ def test_names_are_filled_in(tmp_path: Path) -> None:
 def test_a_name_that_cannot_be_one_is_refused() -> None:
     with pytest.raises(ConfigError, match=r'^expected an architecture such as x86 or ppc:440, found "a b"$'):
         template("a b")
-    with pytest.raises(ConfigError, match=r"^expected a backend such as emulator or kvm, found "):
+    with pytest.raises(ConfigError, match=r"^expected a backend such as emulator, kvm or qemu, found "):
         template(backend="k: v")

@@ -123,7 +123,9 @@ def test_what_is_no_architecture(name: object) -> None:
 
 def test_a_backend_is_a_name() -> None:
     assert parse_backend("kvm") == "kvm"
-    with pytest.raises(ValueError, match=r'^expected a backend such as emulator or kvm, found "k v m"$'):
+    with pytest.raises(
+        ValueError, match=r'^expected a backend such as emulator, kvm or qemu, found "k v m"$'
+    ):
         parse_backend("k v m")
 
 

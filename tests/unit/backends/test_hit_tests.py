@@ -7,7 +7,7 @@ import pytest
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb.backends.base import HitTest
-from kvmgdb.backends.kvm.hit_tests import HitTests
+from kvmgdb.backends.hit_tests import HitTests
 
 SOFTWARE, HARDWARE, WRITE = BreakpointKind.SOFTWARE, BreakpointKind.HARDWARE, BreakpointKind.WRITE
 YES, NO = HitTest(lambda: True, reads_registers=False), HitTest(lambda: False, reads_registers=False)
