@@ -28,6 +28,9 @@ from kvmgdb.transport import listen
 
 DEFAULT_ARCH = "x86"
 
+GARBAGE = 100_000
+"""New objects after which the garbage collector looks at them; cycles, which it is for, come with errors."""
+
 log = logging.getLogger(__name__)
 
 UNSEEN_TRAPS = (
@@ -126,10 +129,12 @@ def _warn(policy: Policy, arch: Arch, backend: Backend) -> None:
 
 def _get_ready() -> None:
     """What takes a while, done while the debugger is still on its way: load what bulk transfers need (a tenth
-    of a second), and spare the garbage collector from looking through all that is there by now.
+    of a second), and spare the garbage collector from looking again and again through all that is there by
+    now.  What packets leave behind, a hundred thousand breakpoints say, is no garbage either.
     """
     importlib.import_module("kvmgdb.rsp.bulk")
     gc.freeze()
+    gc.set_threshold(GARBAGE)
 
 
 def choose_guest(config: ServeConfig, plugins: Plugins) -> tuple[Arch, LoadedImages]:

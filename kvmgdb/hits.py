@@ -52,8 +52,9 @@ class HitMachine:
 
 def hit_test(points: Sequence[Breakpoint], machine: HitMachine) -> HitTest | None:
     """What the backend asks at each hit of what stands for all of ``points``; None where each is a stop."""
-    if not all(point.conditions or point.commands for point in points):
-        return None
+    for point in points:
+        if not point.conditions and not point.commands:
+            return None
     registers = [condition.registers for point in points for condition in point.conditions]
     registers += [command.registers for point in points for command in point.commands]
     is_alone = len(points) == 1

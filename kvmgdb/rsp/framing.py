@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from binascii import hexlify
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 MAX_PACKET: Final = 0x40000
@@ -62,6 +63,8 @@ class BadPacket:
 Event = Packet | Ack | Interrupt | BadPacket
 
 
+SHORT: Final = 64
+"""Frames up to this length are remembered: a debugger sends the same few over and over."""
 BULK: Final = 4096
 """Payloads from this length on are worth loading :mod:`kvmgdb.rsp.bulk` for."""
 
@@ -124,6 +127,8 @@ def hexadecimal(data: bytes) -> bytes:
     The search takes about as long as the digits, and the bytes on a loopback socket next to nothing: it is
     made only where at least half of the memory's beginning is empty, and by the piece.
     """
+    if len(data) < _PIECE:
+        return hexlify(data)
     sample = data[:_SAMPLE]
     if 2 * _PIECE * sum(map(sample.count, _EMPTY)) < len(sample):
         return hexlify(data)
@@ -143,14 +148,15 @@ class Decoder:
         self._buffer = bytearray()
         self._searched = 0  # so many bytes of the frame in the buffer hold no end of it
         self._max_frame = 2 * max_packet + 4  # every byte may come escaped
+        self._short = min(SHORT, self._max_frame)
         self._skipping = False  # inside a frame that is too long: drop up to its end
 
     def feed(self, data: bytes) -> list[Event]:
         """Take bytes in; the events they complete."""
-        if not self._buffer and not self._skipping and data[:1] == b"$":
-            end = data.find(b"#")
-            if end >= 0 and end == len(data) - 3 and end <= self._max_frame:
-                return [_packet(data[1:end], data[end + 1 :])]  # one whole frame: how nearly all come
+        if not self._buffer and not self._skipping:  # one whole frame is how nearly all come
+            whole = _whole_short(data) if len(data) <= self._short else _whole(data, self._max_frame)
+            if whole is not None:
+                return [whole]
         self._buffer += data
         events = []
         while (event := self._next()) is not None:
@@ -195,6 +201,19 @@ class Decoder:
         del buffer[: end + 3]
         self._searched = 0
         return _packet(body, sent)
+
+
+def _whole(data: bytes, longest: int) -> Packet | BadPacket | None:
+    """The event of ``data``, if that is one frame from end to end."""
+    if data[:1] != b"$":
+        return None
+    end = data.find(b"#")
+    return _packet(data[1:end], data[end + 1 :]) if 0 <= end == len(data) - 3 <= longest else None
+
+
+@lru_cache(maxsize=4096)
+def _whole_short(data: bytes) -> Packet | BadPacket | None:
+    return _whole(data, SHORT)
 
 
 def _packet(body: bytes, sent: bytes) -> Packet | BadPacket:
