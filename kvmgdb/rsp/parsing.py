@@ -128,6 +128,8 @@ def _point(text: bytes) -> tuple[BreakpointKind, int, int]:
 
 
 def _insert(text: bytes) -> InsertBreakpoint:
+    if b";" not in text:  # as nearly always
+        return InsertBreakpoint(*_point(text))
     head, _, lists = text.partition(b";")
     conditions, has_commands, tail = lists.partition(b"cmds:")
     flag, _, commands = tail.partition(b",")

@@ -179,6 +179,5 @@ def test_ctrl_c() -> None:
         lldb.type("continue\n")
         lldb.wait_for("Process 1 resuming")  # before it says so, Ctrl-C is its command line's
         server.wait_for_error_text("sample guest")
-        lldb.type(CTRL_C)
-        lldb.wait_for("stop reason = signal SIGINT")
+        lldb.press_until(CTRL_C, "stop reason = signal SIGINT")
         lldb.wait_for("spin")

@@ -80,7 +80,7 @@ def test_a_server_that_ends_ends_it(serve: Serve, number: signal.Signals) -> Non
         (["backend.machine=nowhere"], "has ended at once: "),
         (["backend.cpu=nowhere"], "unable to find CPU model 'nowhere'"),
         (["backend.program=qemu-of-nowhere"], "qemu-of-nowhere is not installed"),
-        (["backend.colour=blue"], "the backend qemu has no option 'colour' (it has: program, machine"),
+        (["backend.colour=blue"], "the backend qemu has no such option (it has: program, machine"),
         (["backend.arguments=-smp 2"], "-smp is not for here: a guest has one processor"),
         (["backend.start=somewhere"], "backend.start is image or machine"),
         (["backend.arguments=-vga 'std"], "backend.arguments: No closing quotation"),

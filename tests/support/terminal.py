@@ -43,6 +43,16 @@ class Terminal:
         shown, self._read_to = self.seen[self._read_to : end], end
         return shown
 
+    def press_until(self, key: str, text: str) -> str:
+        """Press a key, once a second, until ``text`` is shown: a program may not be ready for the first."""
+        deadline = time.monotonic() + LIMIT
+        while text not in self.seen[self._read_to :] and time.monotonic() < deadline:
+            self.type(key)
+            second = min(time.monotonic() + 1, deadline)
+            while text not in self.seen[self._read_to :] and self._read(second):
+                pass
+        return self.wait_for(text)
+
     def wait(self) -> int:
         """The exit status, once the program has ended and all it said is seen."""
         deadline = time.monotonic() + LIMIT

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum
 
 from kvmgdb.arch.architecture import Arch
@@ -163,10 +163,6 @@ def _ask(path: str, *words: str) -> str:
 
 
 def _read(options: Mapping[str, object]) -> Options:
-    known = [field.name for field in fields(Options)]
-    unknown = sorted(options.keys() - set(known))
-    if unknown:
-        raise ConfigError(f"the backend qemu has no option {unknown[0]!r} (it has: {', '.join(known)})")
     for name in ("program", "machine", "cpu"):
         if not isinstance(options.get(name, ""), str):
             raise ConfigError(f"backend.{name} is a name, and not {options[name]!r}")
