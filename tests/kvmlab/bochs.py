@@ -23,8 +23,8 @@ _NOT_LEFT = (
     "test_wake_ups.py::test_a_handler_that_never_ends_can_be_left",
     "test_wake_ups.py::test_ctrl_c_ends_a_step_whose_handler_never_ends",
 )
-"""Guests that spin with their interrupts off, as handlers do.  Bochs keeps external interrupts pending while a guest runs that was entered with its interrupts off; a
-processor leaves the guest for them (SDM vol. 3, "External-interrupt exiting")."""
+"""Guests that spin with their interrupts off, as handlers do.  Bochs keeps external interrupts pending while
+such a guest runs; a processor leaves the guest for them (SDM vol. 3, "External-interrupt exiting")."""
 
 _CONFIG = """\
 megs: {megabytes}
