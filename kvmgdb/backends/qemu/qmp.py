@@ -6,19 +6,15 @@ import json
 import socket
 from typing import Any
 
-from kvmgdb.backends.qemu.gone import QemuGone
+from kvmgdb.backends.qemu.channel import Channel
 from kvmgdb.errors import BackendError
-
-PATIENCE = 30.0
-"""Seconds an answer may take: far more than any does, even where a machine is started."""
 
 
 class Qmp:
     """One connection."""
 
     def __init__(self, channel: socket.socket) -> None:
-        self._channel = channel
-        self._channel.settimeout(PATIENCE)
+        self._channel = Channel(channel, "monitor")
         self._buffer = bytearray()
         self.shutdown = ""
         """Why the guest's machine has gone down, as the event SHUTDOWN says it; empty while it is up."""
@@ -37,10 +33,7 @@ class Qmp:
             QemuGone: QEMU has ended.
         """
         line = json.dumps({"execute": name, "arguments": arguments})
-        try:
-            self._channel.sendall(line.encode("ascii") + b"\n")
-        except OSError as problem:
-            raise QemuGone from problem
+        self._channel.send(line.encode("ascii") + b"\n")
         while True:
             answer = self._next()
             if "return" in answer:
@@ -73,12 +66,4 @@ class Qmp:
         return answer
 
     def _receive(self) -> None:
-        try:
-            data = self._channel.recv(1 << 16)
-        except TimeoutError:
-            raise BackendError(f"QEMU's monitor has not answered in {PATIENCE:.0f} s") from None
-        except OSError as problem:
-            raise QemuGone from problem
-        if not data:
-            raise QemuGone
-        self._buffer += data
+        self._buffer += self._channel.receive()

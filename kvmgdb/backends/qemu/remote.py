@@ -9,12 +9,9 @@ from __future__ import annotations
 import socket
 from binascii import hexlify, unhexlify
 
-from kvmgdb.backends.qemu.gone import QemuGone
+from kvmgdb.backends.qemu.channel import Channel
 from kvmgdb.errors import BackendError
 from kvmgdb.rsp import framing
-
-PATIENCE = 30.0
-"""Seconds an answer may take while the guest stands still."""
 
 WRITE_CHUNK = 1500
 """Bytes a write carries: as hex they fit into the 4096 of QEMU's packets."""
@@ -25,8 +22,7 @@ class Remote:
     """One connection."""
 
     def __init__(self, channel: socket.socket) -> None:
-        self._channel = channel
-        self._channel.settimeout(PATIENCE)
+        self._channel = Channel(channel, "stub")
         self._decoder = framing.Decoder()
 
     def fileno(self) -> int:
@@ -48,34 +44,20 @@ class Remote:
 
     def send(self, payload: bytes) -> None:
         """A packet whose answer comes when it comes: the guest runs."""
-        self._put(framing.encode(payload))
+        self._channel.send(framing.encode(payload))
 
     def interrupt(self) -> None:
         """Stop the guest.  QEMU ignores it where the guest has stopped by itself meanwhile."""
-        self._put(bytes((framing.INTERRUPT_BYTE,)))
+        self._channel.send(bytes((framing.INTERRUPT_BYTE,)))
 
     def receive(self) -> bytes | None:
         """Take what has come; the answer, once it is whole."""
-        try:
-            data = self._channel.recv(1 << 16)
-        except TimeoutError:
-            raise BackendError(f"QEMU's stub has not answered in {PATIENCE:.0f} s") from None
-        except OSError as problem:
-            raise QemuGone from problem
-        if not data:
-            raise QemuGone
-        for event in self._decoder.feed(data):
+        for event in self._decoder.feed(self._channel.receive()):
             if isinstance(event, framing.Packet):
                 return event.payload
             if isinstance(event, framing.BadPacket):
                 raise BackendError(f"QEMU's stub sends what is no packet: {event.reason}")
         return None
-
-    def _put(self, data: bytes) -> None:
-        try:
-            self._channel.sendall(data)
-        except OSError as problem:
-            raise QemuGone from problem
 
     def read_memory(self, address: int, length: int) -> bytes:
         """Memory (``m``): physical, after ``Qqemu.PhyMemMode:1``; shorter where QEMU refuses the rest."""
