@@ -32,6 +32,9 @@ def _arguments() -> argparse.Namespace:
     names = [work.name for work in WORKS]
     parser.add_argument("--work", choices=names, action="append", help="only this one; repeatable")
     parser.add_argument("--server", default="", metavar="TEXT", help="only servers whose name contains this")
+    parser.add_argument(
+        "--asleep", action="store_true", help="the client sleeps while it waits for a reply, as gdb does"
+    )
     return parser.parse_args()
 
 
@@ -43,7 +46,7 @@ def _run(given: argparse.Namespace, scale: Scale, console: Console) -> list[roun
     works = [work for work in WORKS if not given.work or work.name in given.work]
     results = []
     for arch in given.arch or GUESTS:
-        result = rounds.measure(arch, works, scale, given.server)
+        result = rounds.measure(arch, works, scale, given.server, awake=not given.asleep)
         console.print(report.scoreboard(result))
         for line in report.failures(result):
             console.print(line, style="red", markup=False)
@@ -60,13 +63,15 @@ def main() -> int:
     scale = SHORT if given.short else FULL
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(f"{scale.rounds} rounds of {scale.seconds} s; the many breakpoints are {scale.many:,}")
+    console.print(f"the client {'sleeps' if given.asleep else 'stays awake'} while it waits for a reply")
     results = _run(given, scale, console)
     start: dict[str, list[float]] = {}
     if not (given.work or given.arch or given.server):
         start = startup.measure(START_ROUNDS[given.short])
         console.print(report.start_up(start))
     if given.json:
-        given.json.write_text(json.dumps(report.document(scale, results, start), indent=1) + "\n", "utf-8")
+        document = report.document(scale, results, start, awake=not given.asleep)
+        given.json.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     return 1 if any(result.failed for result in results) else 0
 
 

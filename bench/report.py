@@ -159,10 +159,13 @@ def machine() -> dict[str, Any]:
     }
 
 
-def document(scale: works.Scale, results: list[Result], start: dict[str, list[float]]) -> dict[str, Any]:
+def document(
+    scale: works.Scale, results: list[Result], start: dict[str, list[float]], *, awake: bool
+) -> dict[str, Any]:
     """Every sample of every figure, with the rows' units and targets."""
     return {
         "machine": machine(),
+        "client": "awake" if awake else "asleep",
         "scale": {"rounds": scale.rounds, "seconds": scale.seconds, "many": scale.many},
         "rows": {
             row.key: {

@@ -45,16 +45,19 @@ class Result:
 class Fleet:
     """The servers of one architecture, started when first needed and again after a failure."""
 
-    def __init__(self, guest: Guest, files: Files) -> None:
+    def __init__(self, guest: Guest, files: Files, *, awake: bool) -> None:
         self._guest = guest
         self._files = files
+        self._awake = awake
         self._running: dict[str, Running] = {}
 
     def session(self, launcher: Launcher) -> Session:
         """A session with a server that runs."""
         running = self._running.get(launcher.name)
         if running is None:
-            running = self._running[launcher.name] = launcher.start(self._guest, self._files)
+            running = self._running[launcher.name] = launcher.start(
+                self._guest, self._files, awake=self._awake
+            )
         return Session(running.client, self._guest, launcher.role is not Role.FLOOR)
 
     def last_words(self, launcher: Launcher) -> str:
@@ -76,13 +79,16 @@ class Fleet:
             running.close()
 
 
-def measure(arch: str, works: Sequence[Work], scale: Scale, only: str = "") -> Result:
-    """Every round of every work on every server of an architecture whose name contains ``only``."""
+def measure(arch: str, works: Sequence[Work], scale: Scale, only: str = "", *, awake: bool = True) -> Result:
+    """Every round of every work on every server of an architecture whose name contains ``only``.
+
+    ``awake``: whether the client looks for replies before it sleeps (:mod:`bench.client`).
+    """
     result = Result(arch)
     launchers = [launcher for launcher in LAUNCHERS if launcher.arch == arch and only in launcher.name]
     with (
         TemporaryDirectory(prefix="kvmgdb-bench-") as directory,
-        Fleet(GUESTS[arch](), Files(Path(directory))) as fleet,
+        Fleet(GUESTS[arch](), Files(Path(directory)), awake=awake) as fleet,
     ):
         result.servers = [found for found in launchers if _comes_up(fleet, found, result)]
         for number in range(scale.rounds):

@@ -99,7 +99,7 @@ class Launcher:
     on_kvm: bool = False
     """A kvmgdb whose backend is the host's KVM; without it this server does not come up, and says why."""
 
-    def start(self, guest: Guest, files: Files) -> Running:
+    def start(self, guest: Guest, files: Files, *, awake: bool = True) -> Running:
         """Start the server, connect, bring the guest to its entry.
 
         Raises:
@@ -113,7 +113,7 @@ class Launcher:
         try:
             if self.announces is not None:
                 port = int(wait_for_line(process, self.announces, START_SECONDS)[1])
-            client = connect("127.0.0.1", port, REPLY_SECONDS)
+            client = connect("127.0.0.1", port, REPLY_SECONDS, awake=awake)
             client.handshake()
             self.arrive(client, guest)
         except BaseException:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.client import Client, ProtocolError, escape, expand, frame, unescape
+from bench.client import Client, ProtocolError, connect, escape, expand, frame, unescape
 from bench.floor import DoNothing
 
 
@@ -69,3 +69,22 @@ def test_the_do_nothing_guest_runs_until_the_interrupt_or_a_breakpoint() -> None
 def test_a_reply_that_is_no_stop_is_an_error(client: Client) -> None:
     with pytest.raises(ProtocolError, match="no stop"):
         client.stop(frame(b"g"))
+
+
+@pytest.mark.parametrize("awake", [True, False])
+def test_a_reply_that_never_comes_is_a_timeout_and_not_a_wait_without_end(awake: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = connect("127.0.0.1", silent.getsockname()[1], 1, awake=awake)
+        with pytest.raises(TimeoutError):
+            client.ask(b"?")
+        client.close()
+
+
+@pytest.mark.parametrize("awake", [True, False])
+def test_a_server_that_hangs_up_is_said_to(awake: bool) -> None:
+    ours, theirs = socket.socketpair()
+    client = Client(ours, awake=awake)
+    theirs.close()
+    with pytest.raises(ProtocolError, match="hung up"):
+        client.receive()
+    client.close()
