@@ -28,7 +28,6 @@ from kvmgdb.backends.emulator.fence import Fence
 from kvmgdb.backends.emulator.guest_debug import GuestDebug
 from kvmgdb.backends.emulator.state import GuestState
 from kvmgdb.backends.emulator.watching import Owner, WatchedMachine, WatchHit, Watching, WatchKey
-from kvmgdb.backends.memory import pieces
 from kvmgdb.loader import LoadedImages
 
 UNTIL_IGNORED = 0
@@ -277,9 +276,8 @@ class EmulatorBackend(GuestState):
 
     def _on_watch_hits(self, hits: list[WatchHit]) -> Stop | None:
         """Undo the access or complete it, as the architecture has it; then the debugger comes first."""
-        undo = hits[0].undo
-        if undo is not None:
-            self._write_virtual(*undo)
+        for physical, before in hits[0].undo:
+            self._memory.write(physical, before)
         if not self._watched_machine.watch_before:
             return self._complete(hits)
         ours = _debuggers(hits)
@@ -317,10 +315,6 @@ class EmulatorBackend(GuestState):
         """Execute the instruction at the program counter, of which everybody has been told."""
         pc = self._code.debugger_told = self._code.guest_told = self.pc()
         return self._run(1, pc)
-
-    def _write_virtual(self, address: int, data: bytes) -> None:
-        for virtual, physical, size in pieces(address, len(data), self.translate):
-            self._memory.write(physical, data[virtual - address : virtual - address + size])
 
     def _heeds(self, mark: Mark) -> bool:
         return mark is not Mark.DEBUG_CHECK or self._port.alert

@@ -14,8 +14,9 @@ once more with the hooks muted gives the state an x86 one reports.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
 
 from unicorn import unicorn_const as uc
 
@@ -25,7 +26,7 @@ from kvmgdb.arch.registers import ByteOrder
 from kvmgdb.backends.base import HitTest
 from kvmgdb.backends.emulator.hooks import SharedHook, memory_hook
 from kvmgdb.backends.emulator.registers import Batch
-from kvmgdb.backends.memory import PhysicalMemory, Translate, pieces
+from kvmgdb.backends.memory import PAGE, PhysicalMemory, Translate, pieces
 
 WIDEST_ACCESS = 8
 
@@ -52,15 +53,14 @@ class WatchedMachine:
     """Engine numbers of the registers a load may have changed already when the engine stops at it."""
 
 
-class Owner(Enum):
+class Owner(StrEnum):  # which hashes faster than Enum, as a tuple does than a frozen dataclass
     """Who watches."""
 
     DEBUGGER = "debugger"
     GUEST = "guest"
 
 
-@dataclass(frozen=True, slots=True)
-class WatchKey:
+class WatchKey(NamedTuple):
     """One watchpoint."""
 
     owner: Owner
@@ -69,15 +69,14 @@ class WatchKey:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class WatchHit:
+class WatchHit(NamedTuple):
     """One access to watched bytes."""
 
     key: WatchKey
     address: int
     """First watched byte that was touched."""
-    undo: tuple[int, bytes] | None
-    """Virtual address and bytes to put back; None for a read."""
+    undo: tuple[tuple[int, bytes], ...]
+    """Physical addresses and the bytes to put back there, in the access's order; none for a read."""
     test: HitTest | None
     """What is still to be asked."""
 
@@ -135,7 +134,7 @@ class Watching:
         What a load has put into a register is taken back: its address may be made of that register.
         """
         hits, self._hits = self._hits, []
-        if hits and hits[0].undo is None:
+        if hits and not hits[0].undo:
             for number, value in zip(self._machine.load_targets, self._before_load, strict=True):
                 self._engine.reg_write(number, value)
         return hits
@@ -216,27 +215,30 @@ class Watching:
         if not found:
             self._vain_calls += 1  # the slice goes on: to stop here would leave an instruction half done
             return
-        self._hits = self._ask(found, physical, size, written)
+        self._hits = self._ask(found, written, size)
         if self._hits:
             if direction == 1:
                 self._before_load = self._load_targets.read()
             self._engine.emu_stop()
 
-    def _ask(self, hits: list[WatchHit], physical: int, size: int, written: int | None) -> list[WatchHit]:
+    def _ask(self, hits: list[WatchHit], written: int | None, size: int) -> list[WatchHit]:
         """Those whose test does not say no.  A test of registers waits where the debugger is told after the
         instruction; any other is asked at once, with memory as the access leaves it.
         """
         early = [hit for hit in hits if hit.test is not None and not self._waits(hit.test)]
         if not early:
             return hits
-        before = self._memory.read(physical, size)
+        before = hits[0].undo
         if written is not None:
             after = (written & ((1 << 8 * size) - 1)).to_bytes(size, self._machine.byteorder)
-            self._memory.write(physical, after)
+            for physical, old in before:
+                self._memory.write(physical, after[: len(old)])
+                after = after[len(old) :]
         wanted = {hit.key for hit in early if hit.test is not None and hit.test.stops()}
-        self._memory.write(physical, before)
+        for physical, old in before:
+            self._memory.write(physical, old)
         return [
-            replace(hit, test=None) if hit.key in wanted else hit
+            hit._replace(test=None) if hit.key in wanted else hit
             for hit in hits
             if hit.key in wanted or hit not in early
         ]
@@ -252,9 +254,16 @@ class Watching:
             found = watch.touched(physical, size)
             if found is not None:
                 address, first = found
-                undo = (address, self._memory.read(physical, size)) if direction == 0 else None
+                undo = self._kept(address, physical, size) if direction == 0 else ()
                 hits.append(WatchHit(watch.key, first, undo, watch.test))
         return hits
+
+    def _kept(self, address: int, physical: int, size: int) -> tuple[tuple[int, bytes], ...]:
+        """What a store is about to overwrite; the page it ends on may be elsewhere in memory."""
+        if physical % PAGE + size <= PAGE:
+            return ((physical, self._memory.read(physical, size)),)
+        parts = pieces(address, size, self._translate, PAGE)
+        return tuple((place, self._memory.read(place, length)) for _, place, length in parts)
 
 
 def _joined(parts: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:

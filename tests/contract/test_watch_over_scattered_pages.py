@@ -1,0 +1,91 @@
+"""A watch that an access touches which begins on one page and ends on another, elsewhere in memory."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from kvmgdb.arch.breakpoints import BreakpointKind
+from kvmgdb.arch.stops import Stop, StopKind
+from kvmgdb_ppc.instructions import load, tlbwe
+from tests.support.accesses import nop
+from tests.support.machines import Machine
+from tests.support.x86_tables import HOLE, PAGES, Tables
+
+FIRST, SECOND = 0x30_0000, 0x2F_0000
+"""Where the two pages at :data:`HOLE` are."""
+TABLE = PAGES + 0x4000
+BOUNDARY = HOLE + 0x1000
+CODE_440 = 0x9000
+STORED, BEFORE, AROUND = 0x4433_2211, b"\xaa" * 4, b"\xee" * 8
+
+
+@pytest.fixture(params=["x86:64", "x86:32", "ppc:440"], scope="module")
+def arch(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(params=["emulator"], scope="module")
+def backend(request: pytest.FixtureRequest) -> str:
+    """KVM's hosts watch by themselves; the emulator is stopped in the access and has to undo it."""
+    name: str = request.param
+    return name
+
+
+def start_x86(machine: Machine) -> int:
+    """Make a store over the boundary the next instruction but one; the address behind it."""
+    tables = Tables(machine)
+    store = b"\xb8" + struct.pack("<I", BOUNDARY - 2) + b"\xc7\x00" + struct.pack("<I", STORED)
+    tables.start(store, level=0)  # mov eax, address; mov dword [(r|e)ax], STORED
+    size, directory = (8, PAGES + 0x2000) if tables.wide else (4, PAGES)
+    for place, value in ((TABLE, FIRST | 7), (TABLE + size, SECOND | 7)):
+        machine.write(place, value.to_bytes(size, "little"))
+    machine.write(directory + HOLE // tables.hole_size * size, (TABLE | 7).to_bytes(size, "little"))
+    return machine.backend.pc() + len(store)
+
+
+def start_440(machine: Machine) -> int:
+    """The same with entries of 4 KiB, in place of the one that maps all memory."""
+    valid, size_4k, size_64k, rights = 0x200, 0x10, 0x30, 0x3F
+    entries = [(valid | size_64k, 0), (HOLE | valid | size_4k, FIRST)]
+    entries += [(HOLE + 0x1000 | valid | size_4k, SECOND)]
+    code = []
+    for index in (1, 2, 0):  # last the one under which this runs: the others are of no use before
+        words = (*entries[index], rights)
+        code += load(4, index + 2 if index else 0)
+        for word, value in enumerate(words):
+            code += [*load(3, value), tlbwe(3, 4, word)]
+    code += [*load(4, BOUNDARY - 2), *load(3, STORED)]
+    store = struct.pack(f">{len(code)}I", *code) + bytes.fromhex("90640000")  # stw r3, 0(r4)
+    machine.write(CODE_440, store + nop("ppc") * 4)
+    machine.backend.write_register("pc", CODE_440)
+    for _ in code:
+        machine.backend.step()
+    return machine.backend.pc() + 4
+
+
+def run_into_the_watch(machine: Machine, watched: int) -> Stop:
+    """Store over the boundary, where it is watched."""
+    behind = start_x86(machine) if machine.guest.is_x86 else start_440(machine)
+    machine.write(BOUNDARY - 2, BEFORE)
+    machine.backend.write_physical(FIRST + 0x1000, AROUND)  # what follows the first page in memory
+    machine.backend.write_physical(SECOND - 8, AROUND)
+    machine.backend.insert(BreakpointKind.WRITE, watched, 1)
+    machine.backend.insert(BreakpointKind.HARDWARE, behind, 1)
+    return machine.run()
+
+
+@pytest.mark.parametrize("watched", range(BOUNDARY - 2, BOUNDARY + 2))
+def test_the_access_is_done_once_and_nothing_beside_it_changes(fresh: Machine, watched: int) -> None:
+    stop = run_into_the_watch(fresh, watched)
+    assert (stop.kind, stop.address) == (StopKind.WATCHPOINT, watched)
+    order = fresh.arch.registers.byteorder
+    if fresh.arch.breakpoints.watch_before:
+        assert fresh.read(BOUNDARY - 2, 4) == BEFORE
+        fresh.backend.remove(BreakpointKind.WRITE, watched, 1)  # as gdb does
+        fresh.backend.step()
+    assert fresh.read(BOUNDARY - 2, 4) == STORED.to_bytes(4, order)
+    assert fresh.backend.read_physical(FIRST + 0x1000, 8) == AROUND
+    assert fresh.backend.read_physical(SECOND - 8, 8) == AROUND
