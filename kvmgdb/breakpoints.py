@@ -61,8 +61,10 @@ class BreakpointTable:
         """The breakpoint that was set so."""
         return self._points.get(self._key(kind, address, length))
 
-    def add(self, point: Breakpoint) -> None:
-        """Take it in; one that is there already stays once, and one that comes back counts on."""
+    def add(self, point: Breakpoint) -> bool:
+        """Take it in, and say whether it is new: one that is there already stays once.  One that comes back
+        counts on.
+        """
         key = self._key(point.kind, point.address, point.length)
         is_new = key not in self._points
         before = self._out.pop(key, None)
@@ -73,6 +75,7 @@ class BreakpointTable:
             self._watches[key] = point
         elif is_new:
             self._code.setdefault(point.address, []).append(point)
+        return is_new
 
     def remove(self, point: Breakpoint) -> None:
         """Forget one."""

@@ -121,14 +121,19 @@ class Guest:
 
     def _read(self, address: int, length: int, translate: Translate) -> bytes:
         read = self.backend.read_physical
-        with suppress(MemoryFault):  # nearly always all of it is there, in one piece
+        try:  # nearly always all of it is there, in one piece
             here = translate(address)
             if here is not None and length <= here.length:
                 return read(here.physical, length)
             return b"".join(
                 [read(physical, size) for _, physical, size in pieces(address, length, translate)]
             )
-        found = bytearray()
+        except MemoryFault:
+            return self._read_some(address, length, translate)
+
+    def _read_some(self, address: int, length: int, translate: Translate) -> bytes:
+        """Page by page, up to the first that is not there."""
+        read, found = self.backend.read_physical, bytearray()
         try:
             for _, physical, size in pieces(address, length, translate, PAGE):
                 found += read(physical, size)

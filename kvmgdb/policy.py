@@ -9,31 +9,56 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Self
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 
 
-class SoftwareBreakpoints(Enum):
+class Decision(Enum):
+    """What becomes of a request to set a breakpoint or watchpoint."""
+
+    ACCEPT = "accept"
+    """The stub sets it, as the kind that was asked for."""
+    PROMOTE = "promote"
+    """The stub sets a hardware breakpoint in its place (a Z0 treated as Z1)."""
+    DECLINE = "decline"
+    """The empty reply.  Never an error reply: after one gdb gives up instead of helping itself."""
+
+
+class _Choice(Enum):
+    """A word of the configuration, and what it makes of a request."""
+
+    decision: Decision
+
+    def __new__(cls, word: str, decision: Decision) -> Self:
+        """A member whose value is the word."""
+        member = object.__new__(cls)
+        member._value_ = word
+        member.decision = decision
+        return member
+
+
+class SoftwareBreakpoints(_Choice):
     """Z0, a software breakpoint: stub (set here), gdb (gdb writes the trap), hardware (treated as Z1)."""
 
-    STUB = "stub"
-    GDB = "gdb"
-    HARDWARE = "hardware"
+    STUB = "stub", Decision.ACCEPT
+    GDB = "gdb", Decision.DECLINE
+    HARDWARE = "hardware", Decision.PROMOTE
 
 
-class HardwareBreakpoints(Enum):
+class HardwareBreakpoints(_Choice):
     """Z1, a hardware breakpoint: stub (set here), refuse (gdb is told that there are none)."""
 
-    STUB = "stub"
-    REFUSE = "refuse"
+    STUB = "stub", Decision.ACCEPT
+    REFUSE = "refuse", Decision.DECLINE
 
 
-class Watchpoints(Enum):
+class Watchpoints(_Choice):
     """Z2 to Z4, watchpoints: stub (set here), refuse (gdb is told that there are none; it steps and compares
     instead after ``set can-use-hw-watchpoints 0``)."""
 
-    STUB = "stub"
-    REFUSE = "refuse"
+    STUB = "stub", Decision.ACCEPT
+    REFUSE = "refuse", Decision.DECLINE
 
 
 class UnclaimedExits(Enum):
@@ -155,32 +180,10 @@ PRESETS: dict[str, Preset] = {preset.policy.preset: preset for preset in _TABLE}
 DEFAULT_PRESET = "transparent"
 
 
-class Decision(Enum):
-    """What becomes of a request to set a breakpoint or watchpoint."""
-
-    ACCEPT = "accept"
-    """The stub sets it, as the kind that was asked for."""
-    PROMOTE = "promote"
-    """The stub sets a hardware breakpoint in its place (a Z0 treated as Z1)."""
-    DECLINE = "decline"
-    """The empty reply.  Never an error reply: after one gdb gives up instead of helping itself."""
-
-
-_DECISIONS: dict[SoftwareBreakpoints | HardwareBreakpoints | Watchpoints, Decision] = {
-    SoftwareBreakpoints.STUB: Decision.ACCEPT,
-    SoftwareBreakpoints.GDB: Decision.DECLINE,
-    SoftwareBreakpoints.HARDWARE: Decision.PROMOTE,
-    HardwareBreakpoints.STUB: Decision.ACCEPT,
-    HardwareBreakpoints.REFUSE: Decision.DECLINE,
-    Watchpoints.STUB: Decision.ACCEPT,
-    Watchpoints.REFUSE: Decision.DECLINE,
-}
-
-
 def decide_insert(policy: Policy, kind: BreakpointKind) -> Decision:
     """Decide what becomes of a request for a breakpoint of ``kind`` (a ``Z`` packet, or its ``z``)."""
     if kind is BreakpointKind.SOFTWARE:
-        return _DECISIONS[policy.software_breakpoints]
+        return policy.software_breakpoints.decision
     if kind is BreakpointKind.HARDWARE:
-        return _DECISIONS[policy.hardware_breakpoints]
-    return _DECISIONS[policy.watchpoints]
+        return policy.hardware_breakpoints.decision
+    return policy.watchpoints.decision

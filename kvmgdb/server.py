@@ -129,10 +129,10 @@ class Conversation:
         return bool(data)
 
     def _on_event(self, event: framing.Event) -> Leave | None:
+        if isinstance(event, framing.Packet):  # first and not as a pattern: it is nearly always one
+            again = self._session.acks and self._is_sent_again(event)
+            return None if again else self._on_packet(event.payload)
         match event:
-            case framing.Packet(payload):
-                if not self._is_sent_again(event):
-                    return self._on_packet(payload)
             case framing.BadPacket(reason):
                 self._on_bad_packet(reason)
             case framing.Ack(ok=False) if self._session.acks:
@@ -147,7 +147,7 @@ class Conversation:
         """Whether the same packet comes right behind: a debugger that has waited for the acknowledgement of
         the first in vain, as for a server that took long to start, takes one answer.
         """
-        return self._session.acks and bool(self._events) and self._events[0] == packet
+        return bool(self._events) and self._events[0] == packet
 
     def _on_bad_packet(self, reason: str) -> None:
         log.warning("a packet was refused: %s", reason)
@@ -158,21 +158,21 @@ class Conversation:
 
     def _on_packet(self, payload: bytes) -> Leave | None:
         ack = b"+" if self._session.acks else b""
-        match self._guarded(payload):
-            case Reply(reply):
-                self._answer(reply, ack)
-            case Run() as run:
-                if ack:
-                    self._connection.send(ack)
-                stop = self._run(run)
-                if stop is None:
-                    self._session.move(Trigger.STOP)
-                    return None  # the connection is gone: the next read says so
-                self._answer(self._session.on_stop(stop), b"")
-            case Close(last_words, how):
-                if last_words is not None:
-                    self._answer(last_words, ack)
-                return how
+        outcome = self._guarded(payload)
+        if isinstance(outcome, Reply):
+            self._answer(outcome.payload, ack)
+            return None
+        if isinstance(outcome, Close):
+            if outcome.payload is not None:
+                self._answer(outcome.payload, ack)
+            return outcome.how
+        if ack:
+            self._connection.send(ack)
+        stop = self._run(outcome)
+        if stop is None:
+            self._session.move(Trigger.STOP)  # the connection is gone: the next read says so
+        else:
+            self._answer(self._session.on_stop(stop), b"")
         return None
 
     def _guarded(self, payload: bytes) -> Outcome:
@@ -194,8 +194,8 @@ class Conversation:
     def _answer(self, payload: bytes, ack: bytes) -> None:
         if self._logs_packets:
             log.debug("<- %s", _shown(payload))
-        self._last_frame = framing.encode(payload)
-        self._connection.send(ack + self._last_frame)
+        frame = self._last_frame = framing.encode(payload)
+        self._connection.send(ack + frame if ack else frame)
 
     def _run(self, run: Run) -> Stop | None:
         """Run the guest; None if the debugger vanished meanwhile."""

@@ -225,8 +225,7 @@ class Session:
         Raises:
             RspError: it cannot be armed; the table is as before.
         """
-        is_new = self.points.get(point.kind, point.address, point.length) is None
-        self.points.add(point)
+        is_new = self.points.add(point)
         try:
             self._insert(point)
         except RspError:

@@ -16,6 +16,8 @@ from kvmgdb.session import Session
 MAX_WATCH = 1 << 20
 """Longest watch, in bytes: more is a mistake in a packet sooner than a wish."""
 
+_DONE = Reply(replies.OK)
+
 
 def insert(session: Session, packet: packets.InsertBreakpoint) -> Reply:
     """``Z``.  The empty reply where the policy leaves this kind to gdb."""
@@ -27,7 +29,7 @@ def insert(session: Session, packet: packets.InsertBreakpoint) -> Reply:
     except RspError as problem:
         session.refusals.append(problem.text)
         raise
-    return Reply(replies.OK)
+    return _DONE
 
 
 def _set(session: Session, packet: packets.InsertBreakpoint, decision: Decision) -> None:
@@ -97,7 +99,7 @@ def remove(session: Session, packet: packets.RemoveBreakpoint) -> Reply:
     point = session.points.get(packet.kind, packet.address, packet.length)
     if point is not None:
         session.disarm(point)
-    return Reply(replies.OK)
+    return _DONE
 
 
 HANDLERS = {packets.InsertBreakpoint: insert, packets.RemoveBreakpoint: remove}

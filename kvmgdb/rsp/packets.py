@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 
@@ -95,8 +96,7 @@ class ChecksumMemory:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class InsertBreakpoint:
+class InsertBreakpoint(NamedTuple):  # of which there may be 100,000, each parsed once
     """``Z type,addr,kind[;cond_list][;cmds:persist,cmd_list]``."""
 
     kind: BreakpointKind
