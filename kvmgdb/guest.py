@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from binascii import hexlify
 from contextlib import suppress
-from itertools import accumulate
 from operator import and_
 from struct import Struct
 
@@ -29,14 +28,12 @@ class _Expedited:
         order = {"little": "<", "big": ">"}[registers.byteorder]
         self._masks = [(1 << register.bits) - 1 for register in chosen]
         self._struct = Struct(order + "".join(_STRUCT_CODES[register.size] for register in chosen))
-        ends = list(accumulate(2 * register.size for register in chosen))
-        self._cuts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+        self._digits = Struct("".join(f"{2 * register.size}s" for register in chosen))
         self._template = b"".join(b"%02x:%%b;" % register.number for register in chosen)
 
     def encode(self, values: list[int]) -> bytes:
         packed = self._struct.pack(*map(and_, values, self._masks))
-        digits = hexlify(packed)
-        return self._template % tuple([digits[cut] for cut in self._cuts])
+        return self._template % self._digits.unpack(hexlify(packed))
 
 
 class Guest:

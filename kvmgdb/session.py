@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.monitor import MonitorCommand
@@ -27,8 +28,7 @@ THREAD = 1
 """The one processor's thread id (0 and -1 have meanings of their own in the protocol)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExitRecord:
+class ExitRecord(NamedTuple):
     """One stop and what was made of it, for ``monitor exits``."""
 
     number: int

@@ -18,7 +18,7 @@ from kvmgdb.errors import MemoryFault
 from kvmgdb_ppc import debug, debug_booke, delivery, exceptions, instructions, tlb
 from kvmgdb_ppc.debug_facility import DebugFacility
 from kvmgdb_ppc.devices import CONSOLE, DEVICES, EXIT
-from kvmgdb_ppc.engine_state import find_pc, find_sprs
+from kvmgdb_ppc.engine_state import find_msr, find_pc, find_sprs
 from kvmgdb_ppc.engine_tlb import EngineTlb
 from kvmgdb_ppc.registers import BOOKE
 from kvmgdb_ppc.spr_access import SCRATCH, SprAccess
@@ -81,7 +81,7 @@ class PpcEmulator:
         self._set_by_faults = [self._sprs[name] for name in SET_BY_FAULTS if name in self._sprs]
         self._spr_array: ctypes.Array[ctypes.c_uint32] = (ctypes.c_uint32 * 1024)()  # until it is found
         self._access: SprAccess
-        self._pc = ctypes.c_uint32()  # until it is found
+        self._pc = self._msr = ctypes.c_uint32()  # until they are found
         self._tlb: EngineTlb | None = None
 
     def create(self) -> Engine:
@@ -112,6 +112,7 @@ class PpcEmulator:
             engine.emu_start(SCRATCH.start, 0, 0, len(code))
         self._spr_array = find_sprs(engine, self._access.read, self._access.write)
         self._pc = find_pc(engine, self._spr_array)
+        self._msr = find_msr(engine, self._spr_array)
         self._tlb = EngineTlb(self._spr_array) if self._variant == "440" else None
         if self._variant in BOOKE:
             self._facility = DebugFacility(self._variant, engine, self._spr_array, self._set_alert)
@@ -148,7 +149,7 @@ class PpcEmulator:
         """Through the MMU as it is, for data and then for instructions.  Where it finds nothing the engine
         notes that as a fault of the guest's, which is taken back.
         """
-        if self._variant not in BOOKE and not engine.reg_read(uc.UC_PPC_REG_MSR) & debug.MSR_DR:
+        if self._variant not in BOOKE and not self._msr.value & debug.MSR_DR:
             return Extent(address, (1 << 32) - address)
         kept = [(number, self._spr_array[number]) for number in self._set_by_faults]
         try:
@@ -164,14 +165,14 @@ class PpcEmulator:
                 engine._uch, ctypes.c_uint64(address), ctypes.c_uint32(access), ctypes.byref(physical)
             )
             if status == un.UC_ERR_OK:
-                return Extent(physical.value, self._reach(engine, address, physical.value))
+                return Extent(physical.value, self._reach(address, physical.value))
         return None
 
-    def _reach(self, engine: Engine, address: int, physical: int) -> int:
+    def _reach(self, address: int, physical: int) -> int:
         if self._tlb is None:
             return tlb.SMALLEST_PAGE - address % tlb.SMALLEST_PAGE
-        msr = engine.reg_read(uc.UC_PPC_REG_MSR)
-        far = self._tlb.reach(address, physical, self._spr_array[self._sprs["pid"]], msr)
+        pid = self._spr_array[self._sprs["pid"]]
+        far = self._tlb.reach(address, physical, pid, self._msr.value)
         return far or tlb.SMALLEST_PAGE_440 - address % tlb.SMALLEST_PAGE_440
 
     def exception(self, engine: Engine, number: int, read: Read) -> GuestException:

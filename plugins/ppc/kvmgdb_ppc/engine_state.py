@@ -1,5 +1,5 @@
 """The engine's own array of SPRs, for status registers that ``mtspr`` can only clear; and its program
-counter, which is asked for several times at every stop and takes the engine's call 25 times as long.
+counter and MSR, which are asked for several times at every stop and take the engine's call 25 times as long.
 
 Fields of the emulator's structure (``CPUPPCState``), found by marks and checked: SPRG0-3 are given marks
 through the instruction, the general registers and the program counter through the engine's calls, and the
@@ -25,7 +25,8 @@ _GENERAL_MARKS = tuple(0x6B76_0000 + i for i in range(4))
 _SPR_MARKS = tuple(0x6D67_0000 + i for i in range(4))
 _LIVE_MARK = 0x6D67_00FF
 _PC_MARKS = (0x6D67_6400, 0x6D67_6404)
-_PC_DISTANCE = 0x400  # before the SPRs, at most
+_MSR_MARKS = (0x9000, 0x1000, 0x8000)  # of EE and ME, which change nothing while nothing is executed
+_DISTANCE = 0x400  # before the SPRs, at most
 _SPRG0, _PVR = 272, 287
 _COUNT = 1024
 
@@ -62,13 +63,24 @@ def find_pc(engine: Engine, sprs: ctypes.Array[ctypes.c_uint32]) -> ctypes.c_uin
     Raises:
         BackendError: this Unicorn keeps it otherwise.
     """
+    return _find_register(engine, sprs, uc.UC_PPC_REG_PC, _PC_MARKS)
+
+
+def find_msr(engine: Engine, sprs: ctypes.Array[ctypes.c_uint32]) -> ctypes.c_uint32:
+    """The machine state register, likewise."""
+    return _find_register(engine, sprs, uc.UC_PPC_REG_MSR, _MSR_MARKS)
+
+
+def _find_register(
+    engine: Engine, sprs: ctypes.Array[ctypes.c_uint32], number: int, marks: tuple[int, ...]
+) -> ctypes.c_uint32:
     end = ctypes.addressof(sprs)
-    found = set(range(end - _PC_DISTANCE, end, 4))
+    found = set(range(end - _DISTANCE, end, 4))
     with open("/proc/self/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - a raw descriptor is wanted
-        for mark in _PC_MARKS:
-            engine.reg_write(uc.UC_PPC_REG_PC, mark)
+        for mark in marks:
+            engine.reg_write(number, mark)
             found = {place for place in found if _word(memory.fileno(), place) == mark}
-    engine.reg_write(uc.UC_PPC_REG_PC, 0)
+    engine.reg_write(number, 0)
     if len(found) != 1:
         raise BackendError(_WRONG_VERSION)
     return ctypes.c_uint32.from_address(found.pop())
