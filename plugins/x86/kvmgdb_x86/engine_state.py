@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from unicorn import x86_const as uc
@@ -78,7 +78,7 @@ class EngineState:
         marks = dict(zip(_GENERAL + _BASES + _DEBUG, _MARKS, strict=True))
         for register, mark in marks.items():
             engine.reg_write(register, mark)
-        start, processor = _find_state(engine, _pack(marks[r] for r in _GENERAL))
+        start, processors = _find_state(engine, _pack(marks[r] for r in _GENERAL))
         state = ctypes.string_at(start, _STATE_SIZE)
         fs_base = state.find(_pack((marks[_BASES[0]],)))
         debug = state.find(_pack(marks[r] for r in _DEBUG))
@@ -107,8 +107,7 @@ class EngineState:
         error_code = start + debug - 16
         self._error_code = ctypes.c_uint32.from_address(error_code)
         self._is_software = ctypes.c_uint32.from_address(error_code + 4)
-        self._vector = _vector_field(processor, error_code)
-        self._processor = processor
+        self._processor, self._vector = _find_vector(processors, error_code)
         self._start = start
         self._old_exception = ctypes.c_uint32.from_address(start + old_exception)
         self._flags = ctypes.c_uint32.from_address(start + segments - 8)
@@ -200,9 +199,10 @@ def _pack(values: Iterator[int] | tuple[int, ...]) -> bytes:
     return b"".join(value.to_bytes(8, "little") for value in values)
 
 
-def _find_state(engine: Engine, marks: bytes) -> tuple[int, int]:
-    """The addresses of the processor's state, which begins with the general registers, and of the
-    processor object around it, which holds a pointer to it.
+def _find_state(engine: Engine, marks: bytes) -> tuple[int, list[int]]:
+    """The address of the processor's state, which begins with the general registers, and those at which the
+    processor object around it may begin, which holds a pointer to it: behind the handle, memory is read that
+    is others' and may point anywhere.
 
     Memory that was read here before may hold copies of both: the state is the one that follows a change.
     """
@@ -220,8 +220,8 @@ def _find_state(engine: Engine, marks: bytes) -> tuple[int, int]:
         found = [pair for pair in found if _read(fd, pair[1], 8) == _pack((_LIVE_MARK,))]
     if not found:
         raise BackendError(_WRONG_VERSION)
-    processor, state = max(found)  # the innermost: other objects lie before it in memory
-    return state, processor
+    _, state = max(found)  # the innermost: other objects lie before it in memory
+    return state, [pointer for pointer, inner in found if inner == state]
 
 
 def _find_control(engine: Engine, start: int) -> tuple[ctypes.Array[ctypes.c_uint64], ctypes.c_uint64]:
@@ -265,13 +265,15 @@ def _pointers(handle: bytes) -> list[int]:
     return [word for word in words if 0x1_0000 <= word < 1 << 47]
 
 
-def _vector_field(processor: int, error_code: int) -> ctypes.c_int32:
-    """The processor's ``exception_index``.  The delivery routine begins by loading it and the error
-    code, ``mov disp32(%rdi),%reg`` each: the second displacement proves that the first is what it is.
+def _find_vector(processors: Sequence[int], error_code: int) -> tuple[int, ctypes.c_int32]:
+    """Which of them is the processor object, and its ``exception_index``.  The delivery routine begins by
+    loading that and the error code, ``mov disp32(%rdi),%reg`` each: the second displacement proves the
+    object, and that the first is what it is.
     """
     code = ctypes.string_at(ctypes.cast(_do_interrupt, ctypes.c_void_p).value or 0, 64)
     load = code.find(b"\x8b\xb7")
-    expected = (error_code - processor).to_bytes(4, "little")
-    if load < 0 or code.find(expected, load) < 0:
-        raise BackendError(_WRONG_VERSION)
-    return ctypes.c_int32.from_address(processor + int.from_bytes(code[load + 2 : load + 6], "little"))
+    for processor in processors if load >= 0 else ():
+        if code.find((error_code - processor).to_bytes(4, "little"), load) >= 0:
+            offset = int.from_bytes(code[load + 2 : load + 6], "little")
+            return processor, ctypes.c_int32.from_address(processor + offset)
+    raise BackendError(_WRONG_VERSION)
