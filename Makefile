@@ -59,7 +59,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # The pinned dependencies, then the project itself, editable.
-$(VENV)/.run: pyproject.toml requirements.lock | $(BIN)/python
+$(VENV)/.run: pyproject.toml requirements.lock kvmgdb/rsp/_bulk.c | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
@@ -69,4 +69,4 @@ $(VENV)/.test: requirements-test.lock $(VENV)/.run
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build kvmgdb/rsp/*.so *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,10 +18,15 @@ from kvmgdb.debugger import GDBS
 from kvmgdb.errors import KvmgdbError
 from kvmgdb.gdb_offers import findings as gdb_findings
 from kvmgdb.plugins import Plugins
-from kvmgdb.rsp import framing
+from kvmgdb.rsp import bulk, framing
 from kvmgdb.version import __version__
 
 CHOICE = "your choice"
+_COMPILED = "compiled"
+_NOT_COMPILED = (
+    "at a third of their speed: no C compiler was at hand when kvmgdb was installed; "
+    "install one and Python's headers, then kvmgdb again"
+)
 TIMEOUT = 20
 """Seconds a program may take to say its version."""
 
@@ -85,6 +90,7 @@ def _host() -> Iterator[Finding]:
     yield Finding("Python", platform.python_version())
     for name in ("unicorn", "capstone", "pluggy"):
         yield Finding(name, importlib.metadata.version(name))
+    yield Finding("large packets", _COMPILED if bulk.COMPILED else _NOT_COMPILED, bulk.COMPILED)
 
 
 def _plugins(plugins: Plugins) -> Iterator[Finding]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from kvmgdb.rsp.bulk import ESCAPE, ESCAPE_XOR, checksum, unescape
+
 MAX_PACKET: Final = 0x40000
 """Largest payload accepted, and the PacketSize offered.
 
@@ -23,10 +25,7 @@ bytes, and a client that sends without end must not make the server collect with
 """
 
 INTERRUPT_BYTE: Final = 0x03
-ESCAPE: Final = 0x7D
-ESCAPE_XOR: Final = 0x20
 
-_ESCAPED: Final = re.compile(rb"\}(.)", re.DOTALL)
 _PIECE: Final = 490
 _EMPTY: Final = {bytes(_PIECE): b"0*~" * 10, b"\xff" * _PIECE: b"f*~" * 10}
 """Pieces of empty memory and their short form.  ``~`` stands for the longest run, a digit and 97 more."""
@@ -65,17 +64,6 @@ Event = Packet | Ack | Interrupt | BadPacket
 
 SHORT: Final = 64
 """Frames up to this length are remembered: a debugger sends the same few over and over."""
-BULK: Final = 4096
-"""Payloads from this length on are worth loading :mod:`kvmgdb.rsp.bulk` for."""
-
-
-def checksum(data: bytes) -> int:
-    """Sum of all bytes, modulo 256."""
-    if len(data) < BULK:
-        return sum(data) & 0xFF
-    from kvmgdb.rsp import bulk
-
-    return bulk.checksum(data)
 
 
 def escape(data: bytes) -> bytes:
@@ -83,19 +71,6 @@ def escape(data: bytes) -> bytes:
     for byte in b"}#$*":  # the escape itself first
         data = data.replace(bytes((byte,)), bytes((ESCAPE, byte ^ ESCAPE_XOR)))
     return data
-
-
-def unescape(data: bytes) -> bytes:
-    """The reverse of :func:`escape`; any byte may come escaped."""
-    if ESCAPE not in data:
-        return data
-    if len(data) >= BULK:
-        from kvmgdb.rsp import bulk
-
-        plain = bulk.unescape(data)
-        if plain is not None:
-            return plain
-    return _ESCAPED.sub(lambda m: bytes((m[1][0] ^ ESCAPE_XOR,)), data)
 
 
 def expand_runs(data: bytes, limit: int = 2 * MAX_PACKET) -> bytes:

@@ -20,8 +20,8 @@ MODULES = ("kvm-intel", "kvm-amd")
 SOURCES = ("kvmgdb", "plugins", "pyproject.toml", "tests/kvm", "tests/support", "tests/kvmlab")
 DISTRIBUTIONS = ("kvmgdb", "pytest")
 NOT_ON_KVM = ("unicorn", "capstone")
-ONLY_TO_SERVE = ("numpy", "pydantic", "PyYAML", "rich", "typer")
-"""What kvmgdb needs only for ``serve``: 80 MB that a machine without gdb does not load."""
+ONLY_TO_SERVE = ("pydantic", "PyYAML", "rich", "typer")
+"""What kvmgdb needs only for ``serve``: 30 MB that a machine without gdb does not load."""
 
 GDB = "gdb-multiarch"
 _GDBS_PYTHON = Path("/usr/lib/python3.11")

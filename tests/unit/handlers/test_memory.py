@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kvmgdb.handlers.memory import MAX_READ
-from kvmgdb.rsp.framing import MAX_PACKET, expand_runs, unescape
+from kvmgdb.rsp.bulk import unescape
+from kvmgdb.rsp.framing import MAX_PACKET, expand_runs
 from kvmgdb.session import Session
 from tests.support.guests import sample
 from tests.support.sessions import GDB_13, ask, error_text, start

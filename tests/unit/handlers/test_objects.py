@@ -8,7 +8,7 @@ import pytest
 
 from kvmgdb.arch.target_xml import target_xml
 from kvmgdb.handlers.objects import FEATURES, OBJECTS
-from kvmgdb.rsp.framing import unescape
+from kvmgdb.rsp.bulk import unescape
 from kvmgdb.session import Session
 from tests.support.sessions import ask, error_text
 

@@ -8,21 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kvmgdb.rsp.bulk import unescape
 from kvmgdb.rsp.framing import (
-    BULK,
-    ESCAPE,
     Ack,
     BadPacket,
     Decoder,
     Event,
     Interrupt,
     Packet,
-    checksum,
     encode,
     escape,
     expand_runs,
     hexadecimal,
-    unescape,
 )
 
 # Streams that are mostly made of what means something, so that frames, marks and escapes do occur.
@@ -191,25 +188,6 @@ def test_escaping_leaves_none_of_the_four_bytes(data: bytes) -> None:
     assert unescape(escaped) == data
 
 
-@given(st.binary(min_size=1, max_size=100), st.lists(st.integers(0, BULK - 1), max_size=40))
-def test_large_payloads_are_unescaped_alike(pattern: bytes, places: list[int]) -> None:
-    data = bytearray(pattern * BULK)
-    for place in places:
-        data[place] = ESCAPE
-
-    assert unescape(escape(bytes(data))) == bytes(data)
-
-
-@pytest.mark.parametrize(
-    ("tail", "unescaped"),
-    [(b"}", b"}"), (b"}}", b"]"), (b"}}}", b"]}"), (b"}}\x03", b"]\x03"), (b"}\x03", b"#")],
-)
-def test_escapes_no_gdb_sends(tail: bytes, unescaped: bytes) -> None:
-    """Any byte may come escaped; a mark with nothing behind it stays."""
-    for start in (b"", b"x" * BULK):
-        assert unescape(start + tail) == start + unescaped
-
-
 @given(st.binary(max_size=900), st.integers(0, 3000), st.sampled_from([b"\0", b"\xff"]))
 def test_shortened_hex_expands_to_itself(data: bytes, repeats: int, byte: bytes) -> None:
     memory = byte * repeats + data + byte * repeats
@@ -230,14 +208,3 @@ def test_empty_memory_is_shortened(memory: bytes, short: bytes) -> None:
 @pytest.mark.parametrize("memory", [bytes(64), bytes(range(256)) * 8 + bytes(900)])
 def test_what_holds_few_runs_is_left_alone(memory: bytes) -> None:
     assert hexadecimal(memory) == memory.hex().encode("ascii")
-
-
-@given(st.binary(max_size=2 * BULK))
-def test_the_checksum_is_the_sum_of_all_bytes(data: bytes) -> None:
-    assert checksum(data) == sum(data) % 256
-
-
-@pytest.mark.parametrize("size", [BULK - 1, BULK, BULK + 1, 65535, 70001])
-@pytest.mark.parametrize("byte", [b"\x00", b"f", b"\xff"])
-def test_the_checksum_of_large_packets(size: int, byte: bytes) -> None:
-    assert checksum(byte * size) == size * byte[0] % 256

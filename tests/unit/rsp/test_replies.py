@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kvmgdb.arch.stops import Signal
 from kvmgdb.errors import MemoryFault, RspError
 from kvmgdb.rsp import replies
-from kvmgdb.rsp.framing import unescape
+from kvmgdb.rsp.bulk import unescape
 from kvmgdb.rsp.replies import ErrorStyle
 
 
