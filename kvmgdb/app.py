@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import logging
 import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Protocol
 
 from kvmgdb.arch.architecture import Arch
 from kvmgdb.backends.base import Backend, GuestSetup
@@ -32,15 +32,6 @@ GARBAGE = 100_000
 """New objects after which the garbage collector looks at them; cycles, which it is for, come with errors."""
 
 log = logging.getLogger(__name__)
-
-UNSEEN_TRAPS = (
-    "policy %s: gdb will write its breakpoints into memory, and %s does not report their %s: "
-    "gdb will not stop there; take the preset transparent"
-)
-UNSEEN_EVENTS = (
-    "policy %s: the guest's own traps and debug events are to stop in gdb, and %s does not report them: the "
-    "guest's handlers get them"
-)
 
 
 class Console:
@@ -84,7 +75,8 @@ def serve(
     console = Console(lambda data: os.write(sys.stderr.fileno(), data))
     backend = start_backend(config, plugins, arch, images, console)
     log.info("%s on the backend %s", arch.id, backend.name)
-    _warn(config.policy, arch, backend)
+    for line in unheld(config.policy, arch, backend):
+        log.warning("%s", line)
     with ExitStack() as cleanup:
         cleanup.callback(backend.close)
         session = Session(
@@ -118,21 +110,46 @@ def serve(
         return debugger.wait()
 
 
-def _warn(policy: Policy, arch: Arch, backend: Backend) -> None:
-    """Say what of a policy the backend cannot hold."""
+class Observer(Protocol):
+    """A backend, or what is said of it before there is one."""
+
+    @property
+    def name(self) -> str:
+        """As in ``--backend``."""
+        ...
+
+    @property
+    def sees_written_traps(self) -> bool:
+        """Whether it reports a trap that gdb has written into memory."""
+        ...
+
+    @property
+    def sees_debug_events(self) -> bool:
+        """Whether it reports the guest's own debug events."""
+        ...
+
+
+def unheld(policy: Policy, arch: Arch, backend: Observer) -> list[str]:
+    """What of a policy comes to nothing on a backend, a line each."""
     name = {"kvm": "this host's KVM", "qemu": "QEMU"}.get(backend.name, backend.name)
+    lines = []
     if policy.software_breakpoints is SoftwareBreakpoints.GDB and not backend.sees_written_traps:
-        log.warning(UNSEEN_TRAPS, policy.preset, name, arch.breakpoints.traps[0].name)
+        lines.append(
+            f"policy {policy.preset}: gdb will write its breakpoints into memory, and {name} does not report "
+            f"their {arch.breakpoints.traps[0].name}: gdb will not stop there; take the preset transparent"
+        )
     if policy.unclaimed_exits is UnclaimedExits.GDB and not backend.sees_debug_events:
-        log.warning(UNSEEN_EVENTS, policy.preset, name)
+        lines.append(
+            f"policy {policy.preset}: the guest's own traps and debug events are to stop in gdb, and {name} "
+            "does not report them: the guest's handlers get them"
+        )
+    return lines
 
 
 def _get_ready() -> None:
-    """What takes a while, done while the debugger is still on its way: load what bulk transfers need (a tenth
-    of a second), and spare the garbage collector from looking again and again through all that is there by
-    now.  What packets leave behind, a hundred thousand breakpoints say, is no garbage either.
+    """Spare the garbage collector from looking again and again through all that is there by now.  What
+    packets leave behind, a hundred thousand breakpoints say, is no garbage either.
     """
-    importlib.import_module("kvmgdb.rsp.bulk")
     gc.freeze()
     gc.set_threshold(GARBAGE)
 

@@ -127,6 +127,8 @@ def kvmgdb_backends() -> list[BackendInfo]:
                 BackendOption("start", str, "machine: begin at the processor's reset, with QEMU's firmware."),
             ),
             supports=_qemu_supports,
+            sees_written_traps=False,
+            sees_debug_events=False,
         ),
     ]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from kvmgdb.app import choose_guest
+from kvmgdb.app import choose_guest, unheld
 from kvmgdb.backends.base import BackendInfo, BackendOption
 from kvmgdb.config.resolve import Loaded
 from kvmgdb.config.text import did_you_mean, shown
@@ -94,3 +94,9 @@ def not_here(loaded: Loaded, plugins: Plugins) -> str:
     except KvmgdbError as problem:
         return str(problem)
     return ""
+
+
+def without_effect(loaded: Loaded, plugins: Plugins) -> list[str]:
+    """What of its policy comes to nothing on its backend, on any host.  Asked where nothing is wrong."""
+    arch, _ = choose_guest(loaded.config, plugins)
+    return unheld(loaded.config.policy, arch, plugins.backend(loaded.config.backend))

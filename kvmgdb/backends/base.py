@@ -201,3 +201,7 @@ class BackendInfo:
     """The options it has; others are refused with their place in the file.  None: it looks at them itself."""
     supports: Callable[[Arch], None] = _anything
     """Raises :class:`kvmgdb.errors.BackendError` where :attr:`create` would on every host."""
+    sees_written_traps: bool = True
+    """False: on no host; else a :class:`Backend` says so of the one it is on."""
+    sees_debug_events: bool = True
+    """Likewise."""

@@ -9,7 +9,7 @@ import pytest
 from kvmgdb import builtin
 from kvmgdb.config.load import load
 from kvmgdb.plugins import Plugins, load_plugins
-from kvmgdb.servable import not_here, unfit, unusable
+from kvmgdb.servable import not_here, unfit, unusable, without_effect
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +75,29 @@ def test_what_this_host_lacks_is_no_mistake_of_the_file(plugins: Plugins) -> Non
 
     assert unusable(x86, plugins) == unusable(ppc, plugins) == []
     assert "needs a" in not_here(x86, plugins) + not_here(ppc, plugins)
+
+
+@pytest.mark.parametrize(
+    ("backend", "policy", "lost"),
+    [
+        ("qemu", "transparent", []),
+        (
+            "qemu",
+            "gdb-owned",
+            ["policy gdb-owned: gdb will write its breakpoints into memory, and QEMU does"],
+        ),
+        (
+            "qemu",
+            "catch-all",
+            ["policy catch-all: the guest's own traps and debug events are to stop in gdb"],
+        ),
+        ("emulator", "gdb-owned", []),
+        ("kvm", "catch-all", []),  # there it is the host that decides, which is told at the start
+    ],
+)
+def test_a_policy_that_no_host_can_hold_is_told_beforehand(
+    plugins: Plugins, backend: str, policy: str, lost: list[str]
+) -> None:
+    lines = without_effect(load(flags={"backend": backend, "policy": policy}), plugins)
+
+    assert [line[: len(start)] for line, start in zip(lines, lost, strict=True)] == lost

@@ -49,6 +49,13 @@ def test_check_says_ok() -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, "a.yaml: ok\nb.yaml: ok\n", "")
 
 
+def test_check_tells_what_has_no_effect() -> None:
+    write("a.yaml", "version: 1\nbackend: {kind: qemu}\npolicy: catch-all")
+    result = run("check", "a.yaml")
+    assert result.exit_code == 0
+    assert "a.yaml: ok, but policy catch-all: " in result.stdout
+
+
 def test_check_knows_which_architectures_and_backends_there_are(caplog: pytest.LogCaptureFixture) -> None:
     write("a.yaml", "version: 1\narch: pcc:440\nbackend: {kind: kmv}")
     result = run("check", "a.yaml")
