@@ -11,7 +11,7 @@ from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb_ppc.instructions import load, tlbwe
 from tests.support.accesses import nop
 from tests.support.machines import Machine
-from tests.support.x86_tables import HOLE, PAGES, Tables
+from tests.support.x86_tables import HANDLERS, HOLE, PAGES, Tables
 
 FIRST, SECOND = 0x30_0000, 0x2F_0000
 """Where the two pages at :data:`HOLE` are."""
@@ -19,6 +19,9 @@ TABLE = PAGES + 0x4000
 BOUNDARY = HOLE + 0x1000
 CODE_440 = 0x9000
 STORED, BEFORE, AROUND = 0x4433_2211, b"\xaa" * 4, b"\xee" * 8
+STORE_X86 = b"\xc7\x00" + struct.pack("<I", STORED)  # mov dword [(r|e)ax], STORED
+LOAD_X86 = b"\x8b\x18"  # mov ebx, [(r|e)ax]
+PAGE_FAULT = 14
 
 
 @pytest.fixture(params=["x86:64", "x86:32", "ppc:440"], scope="module")
@@ -34,16 +37,16 @@ def backend(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def start_x86(machine: Machine) -> int:
-    """Make a store over the boundary the next instruction but one; the address behind it."""
+def start_x86(machine: Machine, code: bytes = STORE_X86, second: int = SECOND | 7) -> int:
+    """Make an access over the boundary the next instruction but one; the address behind it."""
     tables = Tables(machine)
-    store = b"\xb8" + struct.pack("<I", BOUNDARY - 2) + b"\xc7\x00" + struct.pack("<I", STORED)
-    tables.start(store, level=0)  # mov eax, address; mov dword [(r|e)ax], STORED
+    code = b"\xb8" + struct.pack("<I", BOUNDARY - 2) + code  # mov eax, address
+    tables.start(code, level=0)
     size, directory = (8, PAGES + 0x2000) if tables.wide else (4, PAGES)
-    for place, value in ((TABLE, FIRST | 7), (TABLE + size, SECOND | 7)):
+    for place, value in ((TABLE, FIRST | 7), (TABLE + size, second)):
         machine.write(place, value.to_bytes(size, "little"))
     machine.write(directory + HOLE // tables.hole_size * size, (TABLE | 7).to_bytes(size, "little"))
-    return machine.backend.pc() + len(store)
+    return machine.backend.pc() + len(code)
 
 
 def start_440(machine: Machine) -> int:
@@ -89,3 +92,17 @@ def test_the_access_is_done_once_and_nothing_beside_it_changes(fresh: Machine, w
     assert fresh.read(BOUNDARY - 2, 4) == STORED.to_bytes(4, order)
     assert fresh.backend.read_physical(FIRST + 0x1000, 8) == AROUND
     assert fresh.backend.read_physical(SECOND - 8, 8) == AROUND
+
+
+@pytest.mark.parametrize("code", [STORE_X86, LOAD_X86])
+@pytest.mark.parametrize("arch", ["x86:64", "x86:32"], scope="module")
+def test_an_access_that_ends_where_nothing_is_mapped_is_a_page_fault_and_no_hit(
+    fresh: Machine, code: bytes
+) -> None:
+    start_x86(fresh, code, second=0)
+    fresh.write(BOUNDARY - 2, BEFORE[:2])
+    fresh.backend.insert(BreakpointKind.ACCESS, BOUNDARY - 2, 2)
+    fresh.backend.insert(BreakpointKind.HARDWARE, HANDLERS + 16 * PAGE_FAULT, 1)
+    stop = fresh.run()
+    assert (stop.kind, stop.pc) == (StopKind.BREAKPOINT, HANDLERS + 16 * PAGE_FAULT)
+    assert fresh.read(BOUNDARY - 2, 2) == BEFORE[:2]

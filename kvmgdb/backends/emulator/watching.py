@@ -27,6 +27,7 @@ from kvmgdb.backends.base import HitTest
 from kvmgdb.backends.emulator.hooks import SharedHook, memory_hook
 from kvmgdb.backends.emulator.registers import Batch
 from kvmgdb.backends.memory import PAGE, PhysicalMemory, Translate, pieces
+from kvmgdb.errors import MemoryFault
 
 WIDEST_ACCESS = 8
 
@@ -252,18 +253,21 @@ class Watching:
             if not watch.active or not _KINDS[watch.key.kind][direction]:
                 continue
             found = watch.touched(physical, size)
-            if found is not None:
-                address, first = found
-                undo = self._kept(address, physical, size) if direction == 0 else ()
-                hits.append(WatchHit(watch.key, first, undo, watch.test))
+            if found is not None and (before := self._before(found[0], physical, size)):
+                hits.append(WatchHit(watch.key, found[1], () if direction else before, watch.test))
         return hits
 
-    def _kept(self, address: int, physical: int, size: int) -> tuple[tuple[int, bytes], ...]:
-        """What a store is about to overwrite; the page it ends on may be elsewhere in memory."""
+    def _before(self, address: int, physical: int, size: int) -> tuple[tuple[int, bytes], ...]:
+        """What is at the bytes of an access, as (physical, bytes): the page it ends on may be elsewhere in
+        memory.  Empty where that is not mapped: the guest gets a page fault, and nothing is touched.
+        """
         if physical % PAGE + size <= PAGE:
             return ((physical, self._memory.read(physical, size)),)
-        parts = pieces(address, size, self._translate, PAGE)
-        return tuple((place, self._memory.read(place, length)) for _, place, length in parts)
+        try:
+            places = list(pieces(address, size, self._translate, PAGE))
+            return tuple([(place, self._memory.read(place, length)) for _, place, length in places])
+        except MemoryFault:
+            return ()
 
 
 def _joined(parts: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
