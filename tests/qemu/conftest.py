@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import gdb as gdb_support
-from tests.support.gdb import Gdb
-from tests.support.guests import SampleGuest, sample
+from tests.support.attached import arch, gdb, guest, options
 from tests.support.serve import Serve, serving
 from tests.support.tools import need
+
+__all__ = ["arch", "gdb", "guest", "options", "serve"]
 
 QEMU = {"x86": "qemu-system-x86_64", "ppc": "qemu-system-ppc"}
 
@@ -24,35 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gdb)
 
 
-@pytest.fixture(params=["x86:64", "ppc:440"])
-def arch(request: pytest.FixtureRequest) -> str:
-    """The guest's architecture: one of each unless a test names others."""
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def guest(arch: str) -> SampleGuest:
-    """Its sample guest."""
-    return sample(arch)
-
-
-@pytest.fixture
-def options() -> tuple[str, ...]:
-    """What else is on the command line."""
-    return ()
-
-
 @pytest.fixture
 def serve(arch: str, options: tuple[str, ...]) -> Iterator[Serve]:
     """The server."""
     need("the QEMU backend", QEMU[arch.partition(":")[0]])
     with serving("--arch", arch, "--backend", "qemu", *options) as server:
         yield server
-
-
-@pytest.fixture
-def gdb(serve: Serve, guest: SampleGuest) -> Iterator[Gdb]:
-    """gdb, attached; the guest stands at its entry."""
-    with gdb_support.attached(serve.target, guest) as debugger:
-        yield debugger

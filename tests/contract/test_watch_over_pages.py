@@ -1,4 +1,4 @@
-"""A watch that an access touches which begins on one page and ends on another, elsewhere in memory."""
+"""A watch where a page ends: the next may be elsewhere in memory, or missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb_ppc.instructions import load, tlbwe
 from tests.support.accesses import nop
 from tests.support.machines import Machine
-from tests.support.x86_tables import HANDLERS, HOLE, PAGES, Tables
+from tests.support.x86_tables import CODE, HANDLERS, HOLE, PAGES, Tables
 
 FIRST, SECOND = 0x30_0000, 0x2F_0000
 """Where the two pages at :data:`HOLE` are."""
@@ -32,7 +32,9 @@ def arch(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=["emulator"], scope="module")
 def backend(request: pytest.FixtureRequest) -> str:
-    """KVM's hosts watch by themselves; the emulator is stopped in the access and has to undo it."""
+    """KVM's hosts watch by themselves; the emulator hooks the accesses that could reach a watch, is stopped
+    in one, and has to undo it.
+    """
     name: str = request.param
     return name
 
@@ -106,3 +108,17 @@ def test_an_access_that_ends_where_nothing_is_mapped_is_a_page_fault_and_no_hit(
     stop = fresh.run()
     assert (stop.kind, stop.pc) == (StopKind.BREAKPOINT, HANDLERS + 16 * PAGE_FAULT)
     assert fresh.read(BOUNDARY - 2, 2) == BEFORE[:2]
+
+
+@pytest.mark.parametrize("offset", range(4))
+@pytest.mark.parametrize("arch", ["x86:64", "x86:32"], scope="module")
+def test_every_byte_of_an_access_behind_a_hole_is_a_hit(fresh: Machine, offset: int) -> None:
+    """The access starts before the watched byte, and can start no earlier than the page."""
+    tables = Tables(fresh)
+    page = HOLE + tables.hole_size
+    store = b"\xb8" + struct.pack("<I", page) + b"\x89\x00"  # mov eax, page; mov [(r|e)ax], eax
+    tables.start(store, level=0)
+    fresh.backend.insert(BreakpointKind.WRITE, page + offset, 1)
+    fresh.backend.insert(BreakpointKind.HARDWARE, CODE + len(store), 1)
+    stop = fresh.run()
+    assert (stop.kind, stop.address) == (StopKind.WATCHPOINT, page + offset)
