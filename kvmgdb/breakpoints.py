@@ -38,6 +38,7 @@ class Breakpoint:
 
 
 Key = tuple[BreakpointKind, int, int]
+_CODE = tuple(kind for kind in BreakpointKind if not kind.is_watch)
 
 
 @dataclass(slots=True)
@@ -45,7 +46,6 @@ class BreakpointTable:
     """All breakpoints of one session."""
 
     _points: dict[Key, Breakpoint] = field(default_factory=dict)
-    _code: dict[int, list[Breakpoint]] = field(default_factory=dict)
     _watches: dict[Key, Breakpoint] = field(default_factory=dict)
     _out: dict[Key, Breakpoint] = field(default_factory=dict)
     """Those taken out since the guest was last continued: gdb takes all of its out whenever the guest stands
@@ -73,8 +73,6 @@ class BreakpointTable:
         self._points[key] = point
         if point.kind.is_watch:
             self._watches[key] = point
-        elif is_new:
-            self._code.setdefault(point.address, []).append(point)
         return is_new
 
     def remove(self, point: Breakpoint) -> None:
@@ -83,11 +81,6 @@ class BreakpointTable:
         del self._points[key]
         if point.kind.is_watch:
             del self._watches[key]
-        else:
-            here = self._code[point.address]
-            here.remove(point)
-            if not here:
-                del self._code[point.address]
 
     def take_out(self, point: Breakpoint) -> None:
         """Remove one that may come back."""
@@ -104,7 +97,7 @@ class BreakpointTable:
 
     def at(self, address: int) -> list[Breakpoint]:
         """The code breakpoints at ``address``."""
-        return self._code.get(address, [])
+        return [point for kind in _CODE if (point := self._points.get((kind, address, 0))) is not None]
 
     def watching(self, kind: BreakpointKind, address: int) -> list[Breakpoint]:
         """The watchpoints of a kind that have ``address`` among their bytes."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from time import perf_counter
 
 from unicorn import UcError
@@ -28,6 +29,7 @@ from kvmgdb.backends.emulator.fence import Fence
 from kvmgdb.backends.emulator.guest_debug import GuestDebug
 from kvmgdb.backends.emulator.state import GuestState
 from kvmgdb.backends.emulator.watching import Owner, WatchedMachine, WatchHit, Watching, WatchKey
+from kvmgdb.errors import MemoryFault
 from kvmgdb.loader import LoadedImages
 
 UNTIL_IGNORED = 0
@@ -66,14 +68,22 @@ class EmulatorBackend(GuestState):
         self._console = console
         self.hand_back: HandBack = lambda _: True
         self.on_delivered: OnDelivered = lambda _: None
-        self._inserted: dict[tuple[BreakpointKind, int, int], HitTest | None] = {}
         self._slice = 20_000
         self._running = False
         """Whether what the engine executes is the guest's, and not a port's."""
-        self.reset()
+        self._start()
 
     def reset(self) -> None:
         """Put the guest back to its start: a new engine, since the old one keeps hidden state."""
+        points, watches = list(self._code.debuggers()), list(self._watching.debuggers())
+        self._start()
+        for kind, address, test in points:
+            self._code.add(address, kind, test)
+        for key, test in watches:
+            with suppress(MemoryFault):  # the guest mapped it, and has yet to do so again
+                self._watching.insert(key, test)
+
+    def _start(self) -> None:
         self._guest_reached: list[GuestPoint] = []
         self._guest_touched: list[GuestPoint] = []
         self._new_engine()
@@ -83,8 +93,6 @@ class EmulatorBackend(GuestState):
             self._memory.write(address, data)
         self._port.reset(self._engine, self._start_state, self._memory.write)
         self.forget()  # what was mapped where the blocks were executed
-        for (kind, address, length), test in self._inserted.items():
-            self._arm(kind, address, length, test)
 
     def _hook(self) -> None:
         engine = self._engine
@@ -133,10 +141,6 @@ class EmulatorBackend(GuestState):
         """Arm a breakpoint of any kind; nothing in the guest changes, and none is limited in number."""
         if kind is BreakpointKind.SOFTWARE:
             self.read_virtual(address, 1)
-        self._arm(kind, address, length, test)
-        self._inserted[kind, address, length] = test
-
-    def _arm(self, kind: BreakpointKind, address: int, length: int, test: HitTest | None) -> None:
         if kind.is_watch:
             self._watching.insert(WatchKey(Owner.DEBUGGER, kind, address, length), test)
         else:
@@ -144,7 +148,6 @@ class EmulatorBackend(GuestState):
 
     def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Disarm it."""
-        self._inserted.pop((kind, address, length), None)
         if kind.is_watch:
             self._watching.remove(WatchKey(Owner.DEBUGGER, kind, address, length))
         else:

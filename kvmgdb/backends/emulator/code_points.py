@@ -6,7 +6,7 @@ been told of an instruction is not told again when it is executed after all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.emulator import GuestPoint
@@ -24,7 +24,12 @@ class CodePoints:
     def __init__(self, arming: Arming, ranges: CodeRanges) -> None:
         self._arming = arming
         self._ranges = ranges
-        self._debugger: dict[int, dict[BreakpointKind, HitTest | None]] = {}
+        self._software: dict[int, HitTest | None] = {}
+        self._hardware: dict[int, HitTest | None] = {}
+        self._debugger = {
+            BreakpointKind.SOFTWARE: self._software,
+            BreakpointKind.HARDWARE: self._hardware,
+        }
         self._guest: dict[int, list[GuestPoint]] = {}
         self._guest_ranges: list[GuestPoint] = []
         self.debugger_told: int | None = None
@@ -33,31 +38,35 @@ class CodePoints:
         """The same of the guest's."""
 
     def __contains__(self, address: int) -> bool:
-        return address in self._debugger
+        return address in self._software or address in self._hardware
+
+    def debuggers(self) -> Iterator[tuple[BreakpointKind, int, HitTest | None]]:
+        """What the debugger has set: kind, address, test."""
+        for kind, points in self._debugger.items():
+            for address, test in points.items():
+                yield kind, address, test
 
     def add(self, address: int, kind: BreakpointKind, test: HitTest | None) -> None:
         """Set one of the debugger's; one of either kind may be at an address."""
-        self._debugger.setdefault(address, {})[kind] = test
+        self._debugger[kind][address] = test
         self._arming.add(address)
 
     def discard(self, address: int, kind: BreakpointKind) -> None:
         """Take it out."""
-        here = self._debugger.get(address, {})
-        here.pop(kind, None)
-        if not here:
-            self._debugger.pop(address, None)
-            if address not in self._guest:
-                self._arming.discard(address)
+        self._debugger[kind].pop(address, None)
+        if address not in self and address not in self._guest:
+            self._arming.discard(address)
 
     def stops(self, address: int) -> bool:
         """Whether the debugger wants to know of ``address``.  Every test there is asked."""
-        here = self._debugger.get(address)
-        return here is not None and True in [test is None or test.stops() for test in here.values()]
+        tests = [points[address] for points in self._debugger.values() if address in points]
+        return True in [test is None or test.stops() for test in tests]
 
     def set_guest(self, points: Iterable[GuestPoint]) -> None:
         """Set the guest's, in place of those it had."""
-        for address in self._guest.keys() - self._debugger.keys():
-            self._arming.discard(address)
+        for address in self._guest:
+            if address not in self:
+                self._arming.discard(address)
         self._guest, self._guest_ranges = {}, []
         for point in points:
             if point.length > ONE_INSTRUCTION:

@@ -13,7 +13,7 @@ once more with the hooks muted gives the state an x86 one reports.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -174,6 +174,12 @@ class Watching:
         while start > lowest and self._translate(start - 1) is not None:
             start -= 1
         return _joined(pieces(start, address - start, self._translate))
+
+    def debuggers(self) -> Iterator[tuple[WatchKey, HitTest | None]]:
+        """What the debugger watches."""
+        for key, watch in self._watches.items():
+            if watch.active and key.owner is Owner.DEBUGGER:
+                yield key, watch.test
 
     def remove(self, key: WatchKey) -> None:
         """Watch it no more; its hooks stay a while."""

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from kvmgdb.arch.breakpoints import BreakpointKind
 from kvmgdb.arch.machine import Extent
 from kvmgdb.backends.base import Backend
 from kvmgdb_ppc.instructions import load, tlbwe
@@ -58,3 +59,13 @@ def test_an_entry_that_is_gone_says_nothing(backend: Backend) -> None:
     write_entry(backend, 2, 0x2000_0000 | KIB, 0)
 
     assert backend.translate(0x2000_0000) is None
+
+
+def test_a_watch_of_what_a_reset_takes_from_the_tlb_does_not_hinder_it(backend: Backend) -> None:
+    write_entry(backend, 2, 0x2000_0000 | VALID | MIB_16, 0)
+    backend.insert(BreakpointKind.WRITE, 0x2000_0010, 4)
+
+    backend.reset()
+
+    assert backend.translate(0x2000_0010) is None
+    backend.remove(BreakpointKind.WRITE, 0x2000_0010, 4)
