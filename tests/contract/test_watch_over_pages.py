@@ -21,6 +21,8 @@ CODE_440 = 0x9000
 STORED, BEFORE, AROUND = 0x4433_2211, b"\xaa" * 4, b"\xee" * 8
 STORE_X86 = b"\xc7\x00" + struct.pack("<I", STORED)  # mov dword [(r|e)ax], STORED
 LOAD_X86 = b"\x8b\x18"  # mov ebx, [(r|e)ax]
+EXCHANGE_X86 = b"\x0f\xc1\x18"  # xadd [(r|e)ax], ebx
+READ_ONLY = 5
 PAGE_FAULT = 14
 
 
@@ -39,13 +41,15 @@ def backend(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def start_x86(machine: Machine, code: bytes = STORE_X86, second: int = SECOND | 7) -> int:
+def start_x86(
+    machine: Machine, code: bytes = STORE_X86, first: int = FIRST | 7, second: int = SECOND | 7
+) -> int:
     """Make an access over the boundary the next instruction but one; the address behind it."""
     tables = Tables(machine)
     code = b"\xb8" + struct.pack("<I", BOUNDARY - 2) + code  # mov eax, address
     tables.start(code, level=0)
     size, directory = (8, PAGES + 0x2000) if tables.wide else (4, PAGES)
-    for place, value in ((TABLE, FIRST | 7), (TABLE + size, second)):
+    for place, value in ((TABLE, first), (TABLE + size, second)):
         machine.write(place, value.to_bytes(size, "little"))
     machine.write(directory + HOLE // tables.hole_size * size, (TABLE | 7).to_bytes(size, "little"))
     return machine.backend.pc() + len(code)
@@ -96,15 +100,24 @@ def test_the_access_is_done_once_and_nothing_beside_it_changes(fresh: Machine, w
     assert fresh.backend.read_physical(SECOND - 8, 8) == AROUND
 
 
-@pytest.mark.parametrize("code", [STORE_X86, LOAD_X86])
+@pytest.mark.parametrize(
+    ("code", "first", "second"),
+    [
+        pytest.param(STORE_X86, FIRST | 7, 0, id="a store, the second page missing"),
+        pytest.param(LOAD_X86, FIRST | 7, 0, id="a load, the second page missing"),
+        pytest.param(STORE_X86, FIRST | 7, SECOND | READ_ONLY, id="a store, the second page read-only"),
+        pytest.param(EXCHANGE_X86, FIRST | READ_ONLY, SECOND | 7, id="a store after a load that went well"),
+    ],
+)
 @pytest.mark.parametrize("arch", ["x86:64", "x86:32"], scope="module")
-def test_an_access_that_ends_where_nothing_is_mapped_is_a_page_fault_and_no_hit(
-    fresh: Machine, code: bytes
+def test_an_access_that_fails_is_one_page_fault_of_the_guests_and_no_hit(
+    fresh: Machine, code: bytes, first: int, second: int
 ) -> None:
-    start_x86(fresh, code, second=0)
-    fresh.write(BOUNDARY - 2, BEFORE[:2])
+    start_x86(fresh, code, first, second)
+    fresh.backend.write_physical(FIRST + 0xFFE, BEFORE[:2])
     fresh.backend.insert(BreakpointKind.ACCESS, BOUNDARY - 2, 2)
-    fresh.backend.insert(BreakpointKind.HARDWARE, HANDLERS + 16 * PAGE_FAULT, 1)
+    for vector in range(32):
+        fresh.backend.insert(BreakpointKind.HARDWARE, HANDLERS + 16 * vector, 1)
     stop = fresh.run()
     assert (stop.kind, stop.pc) == (StopKind.BREAKPOINT, HANDLERS + 16 * PAGE_FAULT)
     assert fresh.read(BOUNDARY - 2, 2) == BEFORE[:2]

@@ -249,15 +249,13 @@ class EmulatorBackend(GuestState):
         if touched:
             self._guest_touched = []
         hits = self._watching.take_hits()
-        if hits:
+        raised, stop = self._events.take_exception(), self._events.take_stop()
+        if hits and raised is None and stop is None:  # else the access fails after all, and touches nothing
             return self._on_watch_hits(hits)
         if mark is not None and mark is Mark.DEBUG_WRITE and stepping:
             self._guest.refresh()
-        raised = self._events.take_exception()
         if raised is not None:
-            self._events.take_stop()
             return self._guest.on_exception(raised, touched)
-        stop = self._events.take_stop()
         if touched and stop is None:
             return self._guest.trapped(touched)
         if stop is not None:
@@ -295,8 +293,10 @@ class EmulatorBackend(GuestState):
         """Execute the instruction, then report all it touched, which may be more than the access it was
         stopped at.
         """
-        self._guest.raised = False
+        self._guest.raised = self._guest.faulted = False
         other = self._run_muted()
+        if self._guest.faulted:
+            return other
         hits += self._watching.take_passed()
         ours = [hit for hit in _debuggers(hits) if hit.test is None or hit.test.stops()]
         # After the instruction: a single step of the guest's own would clear its status bits again.

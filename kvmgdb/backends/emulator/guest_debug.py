@@ -61,6 +61,8 @@ class GuestDebug:
         self._kept: int | None = None
         self.raised = False
         """Whether the last run has ended in a debug exception of the guest's own."""
+        self.faulted = False
+        """Whether it has ended in another one: its last instruction has not been executed."""
 
     # -- exceptions ----------------------------------------------------------------------------------
 
@@ -80,7 +82,7 @@ class GuestDebug:
 
     def offer(self, exception: GuestException) -> Stop | None:
         """To the guest's own handler, if it is the guest's and there is one; else a stop."""
-        self.raised = exception.debug
+        self.raised, self.faulted = exception.debug, not exception.debug
         reason = f"{exception.name} at {exception.pc:#x}{exception.detail}"
         kind = StopKind.EXCEPTION
         if self._backend.hand_back(exception):
