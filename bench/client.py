@@ -62,6 +62,17 @@ def expand(data: bytes) -> bytes:
     return bytes(out)
 
 
+def look(connection: socket.socket, room: memoryview, seconds: float) -> int | None:
+    """Receive what comes soon without sleeping: how many bytes are in ``room`` then; None if nothing came."""
+    end = perf_counter() + seconds
+    while perf_counter() < end:
+        try:
+            return connection.recv_into(room, 0, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            os.sched_yield()  # the other end may be on this processor
+    return None
+
+
 class Client:
     """One connection to a stub.  The socket is a blocking one."""
 
@@ -117,20 +128,10 @@ class Client:
         return buffer[start + 1 : end]
 
     def _more(self) -> bytes:
-        length = (self._look() if self._awake else None) or self._sleep()
+        length = (look(self._socket, self._room, AWAKE_SECONDS) if self._awake else None) or self._sleep()
         if not length:
             raise ProtocolError("the server hung up")
         return bytes(self._room[:length])
-
-    def _look(self) -> int | None:
-        """Take what comes soon; None if nothing does."""
-        end = perf_counter() + AWAKE_SECONDS
-        while perf_counter() < end:
-            try:
-                return self._socket.recv_into(self._room, 0, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                os.sched_yield()  # the server may be on this processor
-        return None
 
     def _sleep(self) -> int:
         try:

@@ -6,12 +6,9 @@ without runs until the interrupt byte comes.  ``floor.c`` is the same in C.
 
 from __future__ import annotations
 
-import os
 import socket
-from contextlib import suppress
-from time import perf_counter
 
-from bench.client import escape, frame
+from bench.client import RECEIVE_SIZE, escape, frame, look
 from bench.guests import RANDOM_DATA
 from kvmgdb.spinning import SPIN_SECONDS
 
@@ -68,14 +65,10 @@ class DoNothing:
         return self.reply(data[data.find(b"$") + 1 : -3])
 
 
-def receive(connection: socket.socket) -> bytes:
+def receive(connection: socket.socket, room: memoryview) -> bytes:
     """As kvmgdb does: look for what comes, then sleep."""
-    end = perf_counter() + SPIN_SECONDS
-    while perf_counter() < end:
-        with suppress(BlockingIOError):
-            return connection.recv(1 << 18, socket.MSG_DONTWAIT)
-        os.sched_yield()
-    return connection.recv(1 << 18)
+    length = look(connection, room, SPIN_SECONDS)
+    return bytes(room[: connection.recv_into(room) if length is None else length])
 
 
 def serve() -> None:
@@ -84,8 +77,8 @@ def serve() -> None:
         print(f"listening on tcp:127.0.0.1:{listener.getsockname()[1]}", flush=True)
         connection, _ = listener.accept()
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    stub, waiting = DoNothing(), b""
-    while data := receive(connection):
+    stub, waiting, room = DoNothing(), b"", memoryview(bytearray(RECEIVE_SIZE))
+    while data := receive(connection, room):
         waiting += data if waiting else data.lstrip(b"+")
         if waiting[:1] == b"$" and waiting[-3:-2] != b"#":
             continue

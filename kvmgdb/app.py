@@ -8,10 +8,9 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Protocol
 
 from kvmgdb.arch.architecture import Arch
-from kvmgdb.backends.base import Backend, GuestSetup
+from kvmgdb.backends.base import Backend, GuestSetup, Observer
 from kvmgdb.config.resolved import ServeConfig
 from kvmgdb.debugger import Gdb, attach_hint, attach_words, attended, first_words, gdb_command
 from kvmgdb.errors import ImageError, UsageError
@@ -108,25 +107,6 @@ def serve(
         _get_ready()
         Server(session, debugger, once=config.once, run=config.run).serve()
         return debugger.wait()
-
-
-class Observer(Protocol):
-    """A backend, or what is said of it before there is one."""
-
-    @property
-    def name(self) -> str:
-        """As in ``--backend``."""
-        ...
-
-    @property
-    def sees_written_traps(self) -> bool:
-        """Whether it reports a trap that gdb has written into memory."""
-        ...
-
-    @property
-    def sees_debug_events(self) -> bool:
-        """Whether it reports the guest's own debug events."""
-        ...
 
 
 def unheld(policy: Policy, arch: Arch, backend: Observer) -> list[str]:

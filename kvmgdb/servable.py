@@ -86,17 +86,15 @@ def unusable(loaded: Loaded, plugins: Plugins) -> list[str]:
     return []
 
 
-def not_here(loaded: Loaded, plugins: Plugins) -> str:
-    """Why this host cannot run a guest that another might; empty if it can.  Asked where nothing is wrong."""
+def remarks(loaded: Loaded, plugins: Plugins) -> list[str]:
+    """What is no mistake and yet worth knowing: what of the policy comes to nothing on the backend, whatever
+    the host, and why this host cannot run a guest that another might.  Asked where nothing is wrong.
+    """
     arch, _ = choose_guest(loaded.config, plugins)
+    backend = plugins.backend(loaded.config.backend)
+    lines = unheld(loaded.config.policy, arch, backend)
     try:
-        plugins.backend(loaded.config.backend).can_run(arch)
+        backend.can_run(arch)
     except KvmgdbError as problem:
-        return str(problem)
-    return ""
-
-
-def without_effect(loaded: Loaded, plugins: Plugins) -> list[str]:
-    """What of its policy comes to nothing on its backend, on any host.  Asked where nothing is wrong."""
-    arch, _ = choose_guest(loaded.config, plugins)
-    return unheld(loaded.config.policy, arch, plugins.backend(loaded.config.backend))
+        lines.append(f"not here: {problem}")
+    return lines

@@ -35,11 +35,28 @@ class HitTest:
     reads_registers: bool
 
 
-class Backend(Protocol):
+class Observer(Protocol):
+    """What a policy asks of a backend; :class:`BackendInfo` says it before there is one."""
+
+    @property
+    def name(self) -> str:
+        """As in ``--backend``: ``emulator``, ``kvm``."""
+        ...
+
+    @property
+    def sees_written_traps(self) -> bool:
+        """Whether it is told of the trap instructions that a debugger writes into memory itself."""
+        ...
+
+    @property
+    def sees_debug_events(self) -> bool:
+        """Whether it asks its ``hand_back`` of the debug events that nobody here has brought about."""
+        ...
+
+
+class Backend(Observer, Protocol):
     """One guest."""
 
-    name: str
-    """``emulator``, ``kvm``, …"""
     breakpoint_kinds: frozenset[BreakpointKind]
     """What :meth:`insert` can take."""
     may_wait: bool
@@ -51,16 +68,6 @@ class Backend(Protocol):
     @property
     def regions(self) -> tuple[Region, ...]:
         """Guest-physical memory backed by bytes."""
-        ...
-
-    @property
-    def sees_written_traps(self) -> bool:
-        """Whether it is told of the trap instructions that a debugger writes into memory itself."""
-        ...
-
-    @property
-    def sees_debug_events(self) -> bool:
-        """Whether it asks :attr:`hand_back` of the debug events that nobody here has brought about."""
         ...
 
     def read_registers(self, names: Sequence[str]) -> list[int]:

@@ -82,13 +82,12 @@ def _checked(file: Path, plugins: Plugins) -> str:
     from kvmgdb.config.lab import is_lab, load_lab
     from kvmgdb.config.load import load
     from kvmgdb.config.problems import raise_problems
-    from kvmgdb.servable import not_here, unusable, without_effect
+    from kvmgdb.servable import remarks, unusable
 
     guests = list(load_lab(file).guests.values()) if is_lab(file) else [load(file)]
     raise_problems([line for guest in guests for line in unusable(guest, plugins)])
-    said = [line for guest in guests for line in without_effect(guest, plugins)]
-    said += [f"not here: {why}" for why in (not_here(guest, plugins) for guest in guests) if why]
-    return "ok" + "".join(f", but {line}" for line in dict.fromkeys(said))
+    said = dict.fromkeys(line for guest in guests for line in remarks(guest, plugins))
+    return "ok" + "".join(f", but {line}" for line in said)
 
 
 @config_app.command(short_help="Show every value and where it came from.")

@@ -17,7 +17,6 @@ from tests.support.x86_tables import HANDLERS, HOLE, PAGES, Tables
 
 FIRST, SECOND, BEHIND_FIRST = 0x30_0000, 0x2F_0000, 0x30_1000
 """Where the two pages at :data:`HOLE` may be: the second behind the first, or elsewhere."""
-TABLE = PAGES + 0x4000
 BOUNDARY = HOLE + 0x1000
 CODE = 0x9800
 MISSING, READ_ONLY, WRITABLE = 0, 5, 7
@@ -37,21 +36,16 @@ class Paged:
     """A guest with two pages whose place and rights each example chooses."""
 
     def __init__(self, guest: Machine) -> None:
-        tables = Tables(guest)
-        tables.start(b"\x90", level=0)
+        self._tables = Tables(guest)
+        self._tables.start(b"\x90", level=0)
         self.guest = guest
-        self._entry = 8 if tables.wide else 4
-        self._pointer = "rdi" if tables.wide else "edi"
-        directory = PAGES + 0x2000 if tables.wide else PAGES
-        place = directory + HOLE // tables.hole_size * self._entry
-        guest.write(place, (TABLE | WRITABLE).to_bytes(self._entry, "little"))
+        self._pointer = "rdi" if self._tables.wide else "edi"
         self._registers = guest.registers()
 
     def place(self, access: Access, address: int, entries: tuple[int, int]) -> None:
         """Make ``access`` to ``address`` the next instruction, all else being as at first."""
         guest = self.guest
-        for index, entry in enumerate(entries):
-            guest.write(TABLE + self._entry * index, entry.to_bytes(self._entry, "little"))
+        self._tables.small_pages(*entries)
         for start in WINDOWS:
             guest.backend.write_physical(start, bytes(range(start >> 6 & 63, (start >> 6 & 63) + 64)))
         guest.write(CODE, access.code + b"\x90" * 4)

@@ -11,11 +11,10 @@ from kvmgdb.arch.stops import Stop, StopKind
 from kvmgdb_ppc.instructions import load, tlbwe
 from tests.support.accesses import nop
 from tests.support.machines import Machine
-from tests.support.x86_tables import CODE, HANDLERS, HOLE, PAGES, Tables
+from tests.support.x86_tables import CODE, HANDLERS, HOLE, Tables
 
 FIRST, SECOND = 0x30_0000, 0x2F_0000
 """Where the two pages at :data:`HOLE` are."""
-TABLE = PAGES + 0x4000
 BOUNDARY = HOLE + 0x1000
 CODE_440 = 0x9000
 STORED, BEFORE, AROUND = 0x4433_2211, b"\xaa" * 4, b"\xee" * 8
@@ -48,10 +47,7 @@ def start_x86(
     tables = Tables(machine)
     code = b"\xb8" + struct.pack("<I", BOUNDARY - 2) + code  # mov eax, address
     tables.start(code, level=0)
-    size, directory = (8, PAGES + 0x2000) if tables.wide else (4, PAGES)
-    for place, value in ((TABLE, first), (TABLE + size, second)):
-        machine.write(place, value.to_bytes(size, "little"))
-    machine.write(directory + HOLE // tables.hole_size * size, (TABLE | 7).to_bytes(size, "little"))
+    tables.small_pages(first, second)
     return machine.backend.pc() + len(code)
 
 

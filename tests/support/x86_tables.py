@@ -24,6 +24,8 @@ CODE = 0xA000
 """The program that raises something."""
 PAGES = 0x10000
 """PML4 or page directory, and the tables below it."""
+SMALL = PAGES + 0x4000
+"""A table of small pages."""
 HOLE = 0x40_0000
 """2 MiB (64-bit) or 4 MiB (32-bit) that are not mapped; the same amount behind them is the kernel's alone."""
 USER_STACK, KERNEL_STACK, OTHER_STACK = 0x20_1008, 0x21_0000, 0x22_0008
@@ -167,6 +169,13 @@ class Tables:
             self.machine.write(PAGES + 0x2000, struct.pack(f"<{len(entries)}Q", *entries))
         else:
             self.machine.write(PAGES, struct.pack(f"<{len(entries)}I", *entries))
+
+    def small_pages(self, *entries: int) -> None:
+        """Pages of 4 KiB where :data:`HOLE` begins, by their table's entries: address and rights."""
+        size = self.word
+        self.machine.write(SMALL, b"".join(entry.to_bytes(size, "little") for entry in entries))
+        directory = PAGES + 0x2000 if self.wide else PAGES
+        self.machine.write(directory + HOLE // self.hole_size * size, (SMALL | 7).to_bytes(size, "little"))
 
     def next_handler(self) -> int:
         """Run to the next handler; its vector."""

@@ -9,7 +9,7 @@ import pytest
 from kvmgdb import builtin
 from kvmgdb.config.load import load
 from kvmgdb.plugins import Plugins, load_plugins
-from kvmgdb.servable import not_here, unfit, unusable, without_effect
+from kvmgdb.servable import remarks, unfit, unusable
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,8 @@ def test_what_this_host_lacks_is_no_mistake_of_the_file(plugins: Plugins) -> Non
     x86, ppc = (load(flags={"arch": arch, "backend": "kvm"}) for arch in ("x86:64", "ppc:440"))
 
     assert unusable(x86, plugins) == unusable(ppc, plugins) == []
-    assert "needs a" in not_here(x86, plugins) + not_here(ppc, plugins)
+    assert "not here: " in "".join(said := remarks(x86, plugins) + remarks(ppc, plugins))
+    assert "needs a" in "".join(said)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +99,7 @@ def test_what_this_host_lacks_is_no_mistake_of_the_file(plugins: Plugins) -> Non
 def test_a_policy_that_no_host_can_hold_is_told_beforehand(
     plugins: Plugins, backend: str, policy: str, lost: list[str]
 ) -> None:
-    lines = without_effect(load(flags={"backend": backend, "policy": policy}), plugins)
+    said = remarks(load(flags={"backend": backend, "policy": policy}), plugins)
+    lines = [line for line in said if not line.startswith("not here: ")]
 
     assert [line[: len(start)] for line, start in zip(lines, lost, strict=True)] == lost

@@ -293,9 +293,9 @@ class EmulatorBackend(GuestState):
         """Execute the instruction, then report all it touched, which may be more than the access it was
         stopped at.
         """
-        self._guest.raised = self._guest.faulted = False
+        self._guest.ended_in = None
         other = self._run_muted()
-        if self._guest.faulted:
+        if self._guest.ended_in is not None and not self._guest.ended_in.debug:
             return other
         hits += self._watching.take_passed()
         ours = [hit for hit in _debuggers(hits) if hit.test is None or hit.test.stops()]

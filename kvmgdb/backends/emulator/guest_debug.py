@@ -59,10 +59,9 @@ class GuestDebug:
         self._points: tuple[GuestPoint, ...] = ()
         self._deferred: GuestException | None = None
         self._kept: int | None = None
-        self.raised = False
-        """Whether the last run has ended in a debug exception of the guest's own."""
-        self.faulted = False
-        """Whether it has ended in another one: its last instruction has not been executed."""
+        self.ended_in: GuestException | None = None
+        """The exception of the guest's that the last run has ended in.  After any but a debug exception, its
+        last instruction has not been executed."""
 
     # -- exceptions ----------------------------------------------------------------------------------
 
@@ -82,7 +81,7 @@ class GuestDebug:
 
     def offer(self, exception: GuestException) -> Stop | None:
         """To the guest's own handler, if it is the guest's and there is one; else a stop."""
-        self.raised, self.faulted = exception.debug, not exception.debug
+        self.ended_in = exception
         reason = f"{exception.name} at {exception.pc:#x}{exception.detail}"
         kind = StopKind.EXCEPTION
         if self._backend.hand_back(exception):
@@ -175,7 +174,7 @@ class GuestDebug:
         while the debugger looks.
         """
         exception = self._exception_of(points)
-        if exception is None or self.raised:
+        if exception is None or (self.ended_in is not None and self.ended_in.debug):
             return None
         if not wait:
             return self.offer(exception)
